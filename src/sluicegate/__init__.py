@@ -1,0 +1,3 @@
+"""Sluicegate: a governance-first AI gateway."""
+
+__version__ = "0.1.0"

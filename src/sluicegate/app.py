@@ -1,0 +1,238 @@
+"""The composition root: settings in, a running gateway out. It names every concrete class, and nothing else does."""
+
+import asyncio
+import gc
+import logging
+import time
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+from sluicegate import __version__
+from sluicegate.audit.log import AuditLog, act_now
+from sluicegate.core.dialect import Dialect
+from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.policy import Policies
+from sluicegate.identity import first_start
+from sluicegate.identity.changes import FILE, ControlChanges
+from sluicegate.identity.first_start import FirstStart
+from sluicegate.identity.keyring import KeyRing
+from sluicegate.identity.passwords import Passwords
+from sluicegate.insight.metrics import Metrics
+from sluicegate.insight.traces import Traces
+from sluicegate.limits import listing
+from sluicegate.limits.budget import Ledger, Spent, spent
+from sluicegate.limits.prices import flat
+from sluicegate.limits.rate import Rates
+from sluicegate.pipeline import Pipeline
+from sluicegate.providers import ollama
+from sluicegate.providers.pool import Pool
+from sluicegate.providers.presets import resolve
+from sluicegate.providers.registry import providers
+from sluicegate.routing.catalog import Catalog
+from sluicegate.routing.health import Health
+from sluicegate.secrets.reference import credential
+from sluicegate.settings import Settings
+from sluicegate.stages.s1_authenticate import Authenticate
+from sluicegate.stages.s2_scope import Scope
+from sluicegate.stages.s3_limit import Limit
+from sluicegate.stages.s4_inspect_prompt import InspectPrompt
+from sluicegate.stages.s5_route import Route
+from sluicegate.stages.s6_call import Call
+from sluicegate.stages.s7_inspect_response import InspectResponse
+from sluicegate.stages.s8_record import Record
+from sluicegate.stages.s9_watch import Watch
+from sluicegate.store import declared
+from sluicegate.store.database import Database
+from sluicegate.store.writer import Writer
+from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.site import Asgi, Site
+
+log = logging.getLogger(__name__)
+
+COLLECT_EVERY = (20_000, 50, 50)
+"""Exchanges leave no cycles behind, so looking for some after every 700 objects, as Python does, costs 4 % for nothing."""
+
+AUTOMATA = "automata"
+"""The folder in `data_dir` that keeps compiled guardrails."""
+
+STAGES = (Authenticate, Scope, Limit, InspectPrompt, Route, Call, InspectResponse, Record, Watch)
+"""The request path, in run order; `tests/test_architecture.py` compares it with the folder."""
+
+
+def surfaces() -> Mapping[str, Surface]:
+    """Every route at which clients speak a dialect."""
+    chat, messages = OpenAIChat(), AnthropicMessages()
+    mounted: tuple[tuple[str, Dialect], ...] = (
+        ("/v1/chat/completions", chat),
+        ("/openai/v1/chat/completions", chat),
+        ("/v1/messages", messages),
+        ("/anthropic/v1/messages", messages),
+    )
+    return {path: Surface(path, dialect) for path, dialect in mounted}
+
+
+def prepare(settings: Settings) -> FirstStart | None:
+    """Before the server runs, in one recorded act: what the settings declare, and at the first start what is made once.
+
+    Returns what must be shown once. Raises SettingsError for what cannot be declared.
+    """
+    database = Database(settings)
+    now = time.time()
+    try:
+        first = act_now(
+            database,
+            settings,
+            actor="gateway",
+            action="gateway.start",
+            subject=f"version:{__version__}",
+            organisation=None,
+            change=lambda connection: (
+                declared.apply(connection, settings, now, resolve),
+                first_start.begin(connection, now, Passwords(), demo=settings.demo.enabled),
+            )[1],
+        )
+    finally:
+        database.close()
+    changes = ControlChanges(settings.data_dir / FILE)
+    changes.touch()  # a gateway that runs already on this database learns what was declared
+    changes.close()
+    return first
+
+
+class Gateway:
+    """A gateway with everything it is made of. `site` is the ASGI application; `start` before it serves, `stop` after."""
+
+    def __init__(self, settings: Settings, policies: Policies) -> None:
+        """Raises SettingsError, DatabaseError, NoteInvalid."""
+        self._settings = settings
+        self.database = Database(settings)
+        self.writer = Writer(self.database, settings)
+        self.audit = AuditLog(self.database, self.writer, settings)
+        self.changes = ControlChanges(settings.data_dir / FILE)
+        self.keyring = KeyRing(self.database, settings.identity, self.changes)
+        self.policies = policies
+        self.pool = Pool(settings.upstream)
+        self.catalog = Catalog(self.database, credential)
+        self.prices = listing.book_for(settings.limits)
+        self.metrics = Metrics()
+        self.traces = Traces(self.writer)
+        self._surfaces = surfaces()
+        self._show()
+        self.pipeline = self._pipeline()
+        llm = Llm(self.pipeline, settings.server)
+        scraper = credential(settings.metrics.credential) if settings.metrics.credential else None
+        self.site = Site(self._surfaces, llm, self._admin, self.metrics.render, scraper)
+        self._admin_app: asyncio.Task[Asgi] | None = None
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def _pipeline(self) -> Pipeline:
+        settings = self._settings
+        health = Health()
+        rates = Rates(settings.limits.rate_entries)
+        ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
+        dialects = {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
+        call = Call(providers(settings.upstream, self.pool), dialects, health, settings.upstream)
+        return Pipeline(
+            (
+                Authenticate(self.keyring),
+                Scope(settings.server),
+                Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
+                InspectPrompt(self.policies, settings.server),
+                Route(self.catalog, health),
+                call,
+                InspectResponse(self.policies, settings.dlp),
+                Record(self.audit),
+                Watch(self.traces, self.metrics),
+            ),
+            call,
+        )
+
+    def _show(self) -> None:
+        """The state of queues and logs, beside what is counted per exchange."""
+        metrics, writer = self.metrics, self.writer
+        metrics.gauge("sluicegate_writer_waiting", "Entries waiting to become durable.", lambda: writer.waiting)
+        metrics.counter(
+            "sluicegate_traces_dropped", "Trace rows that were dropped.", lambda: self.traces.dropped + writer.lost
+        )
+        metrics.gauge(
+            "sluicegate_guardrails_stale", "1 while the policy file is broken and an older one is in force.", self._stale
+        )
+
+    def _stale(self) -> float:
+        return 0.0 if self.policies.failure is None else 1.0
+
+    async def start(self) -> None:
+        """Open the log, load what is compiled in memory, and begin to watch. Raises AuditRollback, AuditDamaged."""
+        self.writer.start()
+        await self.audit.start()
+        await self._reload()
+        gc.collect()
+        gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
+        gc.set_threshold(*COLLECT_EVERY)
+        self._tasks = [asyncio.ensure_future(self.policies.watch()), asyncio.ensure_future(self._offer_ollama())]
+
+    async def stop(self) -> None:
+        """Settle what is under way, sign a last checkpoint and close everything; the server has stopped accepting."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.audit.stop()
+        await self.writer.stop()
+        self.pool.close()
+        self.changes.close()
+        self.database.close()
+
+    async def _spent(self, scope: str, day: str) -> Spent:
+        return await self.database.read(spent(scope, day))
+
+    async def _reload(self) -> None:
+        """Compile anew what was compiled from control data."""
+        await listing.refresh(self.prices, self.database, self.writer)
+        await self.catalog.reload()  # last: a deployment that can be reached has its price
+
+    async def _offer_ollama(self) -> None:
+        """Models that run on this machine cost nothing that a provider would bill."""
+        targets = await ollama.offered(self.pool, self._settings.demo)
+        self.prices.offer({target.deployment: flat(Decimal(0), Decimal(0)) for target in targets.values()})
+        self.catalog.offer(targets)
+        if targets:
+            log.info("Ollama's models are offered", extra={"models": len(targets)})
+
+    async def _admin(self) -> Asgi:
+        """The admin API, made when it is first asked for: its framework costs memory and time that few processes need."""
+        if self._admin_app is None:
+            self._admin_app = asyncio.ensure_future(asyncio.to_thread(self._make_admin))
+        return await asyncio.shield(self._admin_app)
+
+    def _make_admin(self) -> Asgi:
+        from sluicegate.identity.sessions import Sessions
+        from sluicegate.identity.throttle import LoginThrottle
+        from sluicegate.web.admin.api import create
+        from sluicegate.web.admin.context import AdminContext
+        from sluicegate.web.peer import Peers
+
+        settings = self._settings
+        return create(
+            AdminContext(
+                database=self.database,
+                writer=self.writer,
+                log=self.audit,
+                keyring=self.keyring,
+                on_change=self._reload,
+                settings=settings,
+                resolve=resolve,
+                peer=Peers(settings.server).of,
+                audit_public_key=self.audit.verifier_key,
+                clock=time.time,
+                ready=self._ready,
+                sessions=Sessions(settings.identity),
+                passwords=Passwords(),
+                throttle=LoginThrottle(settings.identity),
+            )
+        )
+
+    async def _ready(self) -> str | None:
+        """Why requests would be refused now; None where they would not."""
+        return "The audit log cannot be written." if self.writer.failing else None

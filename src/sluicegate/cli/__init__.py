@@ -1,0 +1,1 @@
+"""The `sluicegate` command, one file per subcommand."""

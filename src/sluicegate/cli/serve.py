@@ -1,0 +1,16 @@
+"""`sluicegate serve`: run the gateway."""
+
+import sys
+
+import typer
+
+
+def serve() -> None:
+    """Run the gateway until SIGTERM or Ctrl-C. Settings come from the file, `.env` and the environment."""
+    from sluicegate.cli.start import Unstartable, serve_forever
+
+    try:
+        serve_forever()
+    except Unstartable as error:
+        typer.echo(str(error), err=True)
+        sys.exit(1)

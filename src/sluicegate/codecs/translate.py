@@ -1,0 +1,119 @@
+"""Where client and target speak different dialects, two codecs meet in the canonical conversation."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from sluicegate.codecs import anthropic_answer, anthropic_messages, openai_answer, openai_chat
+from sluicegate.codecs.conversation import Conversation, Delta, Ended
+from sluicegate.codecs.events import UNEXPLAINED, message_of
+from sluicegate.core.dialect import DialectName, Json
+from sluicegate.core.event import Event
+
+DEFAULT_MAX_TOKENS = 4_096
+"""The bound on an answer where the target's API requires one and neither the client nor the target gave any."""
+
+
+class _Decoder(Protocol):
+    def feed(self, event: Event) -> list[Delta]: ...
+
+
+class _Encoder(Protocol):
+    def feed(self, deltas: Sequence[Delta]) -> list[Event]: ...
+
+
+class _Codec(msgspec.Struct, frozen=True):
+    """One dialect's four directions."""
+
+    decode: Callable[[Json, dict[str, None]], Conversation]
+    encode: Callable[[Conversation, dict[str, None], int], Json]
+    decoder: Callable[[], _Decoder]
+    stream: Callable[[], _Encoder]
+    whole: Callable[[], _Encoder]
+
+
+_CODECS = {
+    DialectName.OPENAI_CHAT: _Codec(
+        openai_chat.decode,
+        openai_chat.encode,
+        openai_answer.Decoder,
+        openai_answer.StreamEncoder,
+        openai_answer.WholeEncoder,
+    ),
+    DialectName.ANTHROPIC_MESSAGES: _Codec(
+        anthropic_messages.decode,
+        anthropic_messages.encode,
+        anthropic_answer.Decoder,
+        anthropic_answer.StreamEncoder,
+        anthropic_answer.WholeEncoder,
+    ),
+}
+
+
+class AnswerTranslator:
+    """One answer on its way back: the target's events in, the client's out. Streamed in, streamed out."""
+
+    def __init__(self, client: _Codec, target: _Codec) -> None:
+        self._decoder = target.decoder()
+        self._client = client
+        self._encoder: _Encoder | None = None
+        self._over = False
+
+    def feed(self, events: Sequence[Event]) -> list[Event]:
+        """The client's events that these say. Raises UpstreamError (UPSTREAM_INVALID) for what is no answer."""
+        out: list[Event] = []
+        for event in events:
+            if self._over:
+                break
+            if self._encoder is None:
+                self._encoder = self._client.stream() if event.framed else self._client.whole()
+            deltas = self._decoder.feed(event)
+            self._over = any(isinstance(delta, Ended) for delta in deltas)
+            out += self._encoder.feed(deltas)
+        return out
+
+    def flush(self) -> list[Event]:
+        """The answer is over: nothing waits. An answer that was cut off stays without an end, so that it shows."""
+        return []
+
+
+class Translation:
+    """One exchange between a client of one dialect and a target of another."""
+
+    def __init__(self, client: _Codec, target: _Codec) -> None:
+        self._client = client
+        self._target = target
+        self.dropped: tuple[str, ...] = ()
+        """The knobs of the last request that the target's dialect has no word for, by name, in the client's words."""
+
+    def request(self, document: Json, model: str, max_output_tokens: int = DEFAULT_MAX_TOKENS) -> Json:
+        """The client's `document`, which stays as it is, as a request for `model` in the target's dialect.
+
+        Raises UnsupportedFeature naming the field that cannot be said.
+        """
+        dropped: dict[str, None] = {}
+        conversation = self._client.decode(document, dropped)
+        said = msgspec.structs.replace(conversation, model=model)
+        translated = self._target.encode(said, dropped, max_output_tokens)
+        self.dropped = tuple(dropped)
+        return translated
+
+    def answer(self) -> AnswerTranslator:
+        """A translator for one answer."""
+        return AnswerTranslator(self._client, self._target)
+
+    def rejected(self, status: int, body: bytes) -> tuple[int, str]:
+        """What to tell the client of the target's error answer: its status, and its message without the target's framing."""
+        try:
+            document = msgspec.json.decode(body)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return status, UNEXPLAINED
+        return status, message_of(document)
+
+
+def translation(client: DialectName, target: DialectName) -> Translation | None:
+    """How to carry an exchange between the two; None where they are the same and nothing needs translating."""
+    if client is target:
+        return None
+    return Translation(_CODECS[client], _CODECS[target])

@@ -1,0 +1,1 @@
+"""The vocabulary every other package speaks; it imports nothing of ours outside itself."""

@@ -1,0 +1,205 @@
+"""A dialect: how a body reads. It is a view over the client's own JSON, which stays as it was written."""
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, Protocol
+
+import msgspec
+
+from sluicegate.core.errors import GatewayError
+from sluicegate.core.event import Event
+from sluicegate.core.usage import Usage
+
+Json = dict[str, Any]
+
+
+class DialectName(StrEnum):
+    """The bodies the gateway can read."""
+
+    OPENAI_CHAT = "openai_chat"
+    ANTHROPIC_MESSAGES = "anthropic_messages"
+
+
+class Feature(StrEnum):
+    """What a request may ask of a provider beyond text in and text out; refused unless the use case allows it."""
+
+    TOOLS = "tools"
+    """Tools the client runs itself, declared by name."""
+    HOSTED_TOOLS = "hosted_tools"
+    """Tools the provider runs: web search, code execution, computer use, remote MCP servers."""
+    STORED_STATE = "stored_state"
+    """State kept at the provider: stored completions, containers, sessions."""
+    REMOTE_FILES = "remote_files"
+    """Files kept at the provider, named by id."""
+    REMOTE_URLS = "remote_urls"
+    """Addresses the provider is asked to fetch."""
+
+
+class SystemMode(StrEnum):
+    """What becomes of a client's own system prompt."""
+
+    DROP = "drop"
+    APPEND = "append"
+
+
+class Place(StrEnum):
+    """Where in a document a text stands."""
+
+    SYSTEM = "system"
+    USER = "user"
+    ASSISTANT = "assistant"
+    TOOL_DEFINITION = "tool_definition"
+    TOOL_ARGUMENTS = "tool_arguments"
+    TOOL_RESULT = "tool_result"
+    OTHER = "other"
+
+
+class Ask(msgspec.Struct, frozen=True, gc=False):
+    """What a request asks for, as far as governance must know."""
+
+    model: str
+    stream: bool
+    max_tokens: int | None
+    """The client's own bound on output tokens, for each choice."""
+    choices: int = 1
+    features: frozenset[Feature] = frozenset()
+    tools: tuple[str, ...] = ()
+    """The names of the client's own tools, in order, without repeats."""
+    blobs: int = 0
+    """How many images, files and sounds ride along as data."""
+    blob_bytes: int = 0
+    """The encoded size of those in the document, bytes."""
+
+
+class Nested(msgspec.Struct, gc=False):
+    """JSON inside a string (OpenAI tool arguments): decoded for inspection, written back only if a span in it changed."""
+
+    holder: Any
+    key: str | int
+    document: Any
+
+
+class Form(StrEnum):
+    """How a span is written in its document."""
+
+    TEXT = "text"
+    KEY = "key"
+    """A dictionary key; `holder` is the dictionary and `key` the key itself."""
+    NUMBER = "number"
+    """A number; `text` is its JSON spelling."""
+
+
+class Span(msgspec.Struct, gc=False):
+    """One governed string of a request: where it stands, and what it says."""
+
+    holder: Any
+    """The dictionary or list that holds it."""
+    key: str | int
+    text: str
+    place: Place
+    form: Form = Form.TEXT
+    nested: Nested | None = None
+
+
+class Bounds(msgspec.Struct, frozen=True, gc=False):
+    """What JSON inside the strings of a request may hold: how deep each, and how many values all together."""
+
+    depth: int = 100
+    values: int = 200_000
+
+
+BOUNDS = Bounds()
+
+
+class Reading(msgspec.Struct, gc=False):
+    """All governed text of a request. `unread` names the kind of each part that holds no readable text (`image`, …)."""
+
+    spans: list[Span]
+    unread: list[str]
+    depth: int = BOUNDS.depth
+    values: int = BOUNDS.values
+    """How many values JSON inside strings may still hold."""
+
+
+class Piece(msgspec.Struct, gc=False):
+    """One governed string of an answer's event.
+
+    Pieces of one `channel` (choice × field, content block, tool call × arguments), joined in order of arrival, are one
+    text. `json` says that this text is JSON source, in which strings are escaped.
+    """
+
+    channel: str
+    holder: Any
+    key: str | int
+    text: str
+    json: bool = False
+
+
+class SystemEdit(msgspec.Struct, frozen=True, gc=False):
+    """What binding the system prompt did: whether one was injected, and how many client ones were dropped or kept."""
+
+    injected: bool = False
+    dropped: int = 0
+    appended: int = 0
+
+    @property
+    def changed(self) -> bool:
+        """Whether the document differs from what the client sent."""
+        return self.injected or self.dropped > 0
+
+
+class Dialect(Protocol):
+    """How one API's requests, answers and errors read."""
+
+    name: DialectName
+
+    def read(self, document: Json) -> Ask:
+        """What the request asks for. Raises InvalidRequest naming the field that is missing or of the wrong type."""
+
+    def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
+        """Every governed string of the request: all, except where this dialect lists a place as structural.
+
+        Raises InvalidRequest (TOO_DEEP) for JSON inside strings that is beyond `bounds`.
+        """
+
+    def bind_system(self, document: Json, prompt: str | None, mode: SystemMode) -> SystemEdit:
+        """Put the use case's prompt first; drop the client's own system and developer text, or leave it behind ours.
+
+        With neither a prompt nor DROP the document stays untouched.
+        """
+
+    def ask_usage(self, document: Json) -> bool:
+        """Ask the provider to report usage where a stream does not by itself; True if the document changed."""
+
+    def bounded(self, document: Json, tokens: int) -> Json:
+        """`document`, which sets no bound on the answer, with one of `tokens` for each choice."""
+
+    def without_usage(self, event: Event) -> Event | None:
+        """`event` without what only `ask_usage` brought; None where nothing else was in it."""
+
+    def pieces(self, event: Event) -> list[Piece]:
+        """Every governed string of an answer's event, with the channel it belongs to."""
+
+    def redacted(self, event: Event) -> bool:
+        """Called from the first redaction of an answer on: remove what would still tell the old text (log probabilities).
+
+        Whether there was any.
+        """
+
+    def unread(self, event: Event) -> Sequence[str]:
+        """The kind of each part of an answer's event that holds no readable text (`audio`, `image`, …)."""
+
+    def ended(self, event: Event) -> bool:
+        """Whether the answer is complete with this event."""
+
+    def usage(self, event: Event, known: Usage) -> Usage:
+        """`known`, with what this event reports of tokens worked in."""
+
+    def finish(self, event: Event) -> str | None:
+        """The finish or stop reason this event carries, if any, in this dialect's words."""
+
+    def tool_calls(self, event: Event) -> Sequence[str]:
+        """The names of tools that this event starts to call."""
+
+    def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
+        """The error as this API's clients know it: a JSON body, or with `streaming` the event bytes that end a stream."""

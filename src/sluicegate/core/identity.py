@@ -1,0 +1,85 @@
+"""Who calls and for what: everything a virtual key implies, compiled when the key is loaded."""
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+from enum import StrEnum
+from ipaddress import IPv4Network, IPv6Network
+
+import msgspec
+
+from sluicegate.core.dialect import Feature, SystemMode
+
+
+class Classification(StrEnum):
+    """How sensitive a use case's data is; `routing/rules.py` says which places each may reach."""
+
+    PUBLIC = "public"
+    INTERNAL = "internal"
+    CONFIDENTIAL = "confidential"
+    SENSITIVE = "sensitive"
+
+
+class Period(StrEnum):
+    """Over what time a budget counts, in UTC."""
+
+    DAY = "day"
+    MONTH = "month"
+    TOTAL = "total"
+
+
+class Budget(msgspec.Struct, frozen=True):
+    """A bound on what a scope may spend in a period; None does not bound that unit."""
+
+    scope: str
+    """`key:<id>` or `team:<id>`."""
+    period: Period
+    usd: Decimal | None
+    tokens: int | None
+
+
+class RateLimit(msgspec.Struct, frozen=True):
+    """Bounds per virtual key; None does not bound."""
+
+    requests_per_minute: int | None = None
+    tokens_per_minute: int | None = None
+    concurrent: int | None = None
+
+
+class UseCase(msgspec.Struct, frozen=True, kw_only=True):
+    """The approved binding of a key, at one version."""
+
+    id: str
+    name: str
+    version: int
+    purpose: str
+    classification: Classification
+    system_prompt: str | None
+    system_mode: SystemMode
+    models: re.Pattern[str]
+    """Full match of the names that may be asked for."""
+    features: frozenset[Feature]
+    tools: re.Pattern[str] | None
+    """Full match of the tool names that may be declared; None allows each once TOOLS is allowed."""
+    networks: Sequence[IPv4Network | IPv6Network]
+    """Where calls may come from; empty allows anywhere."""
+    guardrail: str
+    """The name of the guardrail policy that inspects prompt and answer."""
+    active: bool = True
+    """Whether it may be used at all; its keys are kept, and refused, while it may not."""
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """A loaded virtual key. Valid while not revoked and before `expires_at`."""
+
+    key_id: str
+    key_name: str
+    organisation: str
+    team: str
+    principal: str
+    """The user or service account the key is bound to, `user:<id>` or `service_account:<name>`."""
+    use_case: UseCase
+    rate: RateLimit
+    budgets: tuple[Budget, ...]
+    expires_at: float | None
+    """Seconds since the epoch."""

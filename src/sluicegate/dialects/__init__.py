@@ -1,0 +1,1 @@
+"""How a body reads: one dialect per API, and the parser and walker they share."""

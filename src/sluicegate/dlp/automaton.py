@@ -1,0 +1,115 @@
+"""One compiled set of patterns (hyperscan), kept on disk so that the next start need not compile it again.
+
+A kept automaton is named by the digest of what it was compiled from, and begins with the digest of its own bytes: one that
+does not hold is compiled anew. What cannot be kept is only slower.
+"""
+
+import os
+import platform
+from collections.abc import Sequence
+from contextlib import suppress
+from hashlib import sha256
+from importlib.metadata import version
+from pathlib import Path
+
+import hyperscan
+
+from sluicegate.dlp.packs import RuleError
+
+MAX_BYTES = 64 * 1024 * 1024
+"""The most bytes that one compiled automaton may take."""
+UNBOUNDED = 1 << 60
+MAX_KEPT = 64
+"""Automata kept in the folder; beyond it the ones unused longest go."""
+_DIGEST = 32
+
+Expression = tuple[int, str, int]
+"""A pattern's number, its source and its hyperscan flags."""
+Report = tuple[int, int]
+"""A pattern's number, and the byte offset where it ended."""
+
+
+class TooManyReports(Exception):
+    """A text holds more possible ends of matches than may be looked at."""
+
+
+class Automaton:
+    """Reports where patterns end. Used by one thread at a time, since it owns its scratch space."""
+
+    def __init__(self, expressions: Sequence[Expression], kept: Path | None = None) -> None:
+        """Compile, or take what is kept in the folder `kept`. Raises hyperscan.HyperscanError, RuleError."""
+        database = _load(kept, expressions) if kept is not None else None
+        if database is None:
+            database = _compile(expressions)
+            if kept is not None:
+                _keep(kept, expressions, database)
+        self._scan = database.scan
+        self._found: list[Report] = []
+        self._most = UNBOUNDED
+        self.size: int = database.size()
+
+    def reports(self, data: bytes, most: int = UNBOUNDED) -> Sequence[Report]:
+        """Every pattern that matches and the byte offset of each of its ends. Raises TooManyReports beyond `most`."""
+        self._most = most
+        try:
+            self._scan(data, self._collect)
+        except hyperscan.ScanTerminated:
+            self._found = []
+            raise TooManyReports from None
+        if not self._found:
+            return ()
+        found, self._found = self._found, []
+        return found
+
+    def _collect(self, number: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
+        self._found.append((number, end))
+        return True if len(self._found) > self._most else None  # True ends the scan
+
+
+def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
+    database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
+    database.compile(
+        expressions=[source.encode() for _, source, _ in expressions],
+        ids=[number for number, _, _ in expressions],
+        flags=[flags for _, _, flags in expressions],
+    )
+    if database.size() > MAX_BYTES:
+        raise RuleError(f"the rules together compile to {database.size()} bytes; at most {MAX_BYTES} are allowed")
+    return database
+
+
+def _path(kept: Path, expressions: Sequence[Expression]) -> Path:
+    source = repr((version("hyperscan"), platform.machine(), platform.processor(), list(expressions)))
+    return kept / f"{sha256(source.encode()).hexdigest()}.automaton"
+
+
+def _load(kept: Path, expressions: Sequence[Expression]) -> hyperscan.Database | None:
+    path = _path(kept, expressions)
+    try:
+        content = path.read_bytes()
+        os.utime(path)
+    except OSError:
+        return None
+    data = content[_DIGEST:]
+    if sha256(data).digest() != content[:_DIGEST]:
+        return None
+    try:
+        database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+        database.scratch = hyperscan.Scratch(database)
+    except hyperscan.HyperscanError:  # compiled by another version, or for another processor
+        return None
+    return database
+
+
+def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Database) -> None:
+    path = _path(kept, expressions)
+    data = hyperscan.dumpb(database)
+    with suppress(OSError):
+        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}.part")
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(sha256(data).digest() + data)
+        part.replace(path)
+        found = sorted(kept.glob("*.automaton"), key=lambda each: each.stat().st_mtime, reverse=True)
+        for old in found[MAX_KEPT:]:
+            old.unlink()

@@ -1,0 +1,114 @@
+"""One text of an answer as it arrives in pieces: how far it is decided, and what of it is redacted."""
+
+from collections.abc import Iterator
+
+from sluicegate.dlp.engine import EDGE, Hit
+from sluicegate.dlp.findings import Edit, Ledger, order
+from sluicegate.dlp.inspection import Inspection, Work, grouped
+from sluicegate.dlp.packs import CONTEXT_REACH
+
+SourceEdit = tuple[int, int, str]
+"""source[start:end] gives way to the text."""
+
+
+class TextChannel:
+    """A channel whose source is the text itself. Positions count the characters of the source from its beginning."""
+
+    def __init__(self, inspection: Inspection, work: Work | None = None) -> None:
+        """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
+        self._work = work or inspection.work()
+        self._scanner = inspection.scanner
+        self.ledger: Ledger = inspection.ledger()
+        self.length = 0
+        """How much of the source has arrived."""
+        self.mark = 0
+        """How much of it is decided."""
+        self.final = False
+        """Whether it is complete."""
+        self._edits: list[SourceEdit] = []  # of decided source, not rendered yet; none overlap
+        self._window = EDGE  # the text, from what is kept as context on; its first character only as a neighbour
+        self._base = -1  # the position of the window's first character
+        self._seen = 0  # how much of the text was scanned for ends
+        self._settled = 0  # like `mark`, in the text
+        self._pending: list[Edit] = []
+        self._covering: list[Edit] = []
+
+    def feed(self, source: str, *, final: bool = False) -> None:
+        """Take more of the source; with `final` there will be none, and everything is decided. Raises TooManyReports."""
+        self.length += len(source)
+        self.final = final
+        self._advance(source, final)
+        self.mark = self._settled
+
+    def render(self, start: int, source: str) -> str | None:
+        """What the piece `source`, which stands at `start` and is all decided, gives way to; None where it stays.
+
+        To be asked for every piece that has text, in order.
+        """
+        end = start + len(source)
+        if not self._edits or self._edits[0][0] >= end:
+            return None
+        parts: list[str] = []
+        at = start
+        while self._edits and self._edits[0][0] < end:
+            low, high, text = self._edits.pop(0)
+            parts += (source[at - start : low - start], text)
+            at = min(high, end)
+            if high > end:
+                self._edits.insert(0, (end, high, ""))
+                break
+        parts.append(source[at - start :])
+        return "".join(parts)
+
+    def _advance(self, text: str, final: bool) -> None:
+        """Find what the new text completes, and move the mark to where more text could still change something."""
+        self._window += text
+        arrived = self._base + len(self._window)
+        scanned = self._window + EDGE if final else self._window
+        scanner, low = self._scanner, self._settled - self._base
+        ends = scanner.ends(scanned, self._work.left)
+        self._work.left -= len(ends)
+        for end, numbers in grouped(ends):
+            if end + self._base >= self._seen and end > low:
+                hits = scanner.confirm(scanned, 0, low, end, numbers)
+                self.ledger.take(Hit(h.rule, h.start + self._base, h.end + self._base, h.closing) for h in hits)
+        self._seen = arrived
+        settled = arrived if final else self._base + low - 1 + scanner.undecided(self._window[low - 1 :])
+        self._settle(settled if final else self._whole(settled))
+
+    def _whole(self, settled: int) -> int:
+        """`settled`, moved to the left where the source cannot be cut there."""
+        return settled
+
+    def _settle(self, settled: int) -> None:
+        if self.ledger.edits:
+            self._pending.extend(self.ledger.edits)
+            self._pending.sort(key=order)
+            self.ledger.edits.clear()
+        if self._pending or self._covering:
+            for start, end, label in self._ranges(self._settled, settled):
+                self._apply(start, end, label)
+        self._settled = settled
+        drop = settled - CONTEXT_REACH - 1 - self._base
+        if drop > 0:
+            self._window = self._window[drop:]
+            self._base += drop
+
+    def _ranges(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
+        """The parts of text[start:end] to redact, in order; those that go on from before have an empty label."""
+        at = start
+        covered = max((edit.end for edit in self._covering), default=0)
+        if covered > at and end > at:
+            yield at, min(covered, end), ""
+        while self._pending and self._pending[0].start < end:
+            edit = self._pending.pop(0)
+            self._covering.append(edit)
+            if edit.start >= covered:
+                yield edit.start, min(edit.end, end), edit.label
+            elif edit.end > covered and covered < end:
+                yield covered, min(edit.end, end), ""
+            covered = max(covered, edit.end)
+        self._covering = [edit for edit in self._covering if edit.end > end]
+
+    def _apply(self, start: int, end: int, label: str) -> None:
+        self._edits.append((start, end, label))

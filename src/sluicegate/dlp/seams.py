@@ -1,0 +1,82 @@
+"""What is cut in two by the border between adjacent texts of a request: a card number in two content parts, say."""
+
+from collections.abc import MutableMapping, Sequence
+from itertools import pairwise
+
+from sluicegate.core.dialect import Form, Place, Span
+from sluicegate.dlp.findings import Edit, merged
+from sluicegate.dlp.inspection import Inspection, Work
+
+REACH = 128
+"""How many characters on either side of a border are looked at together."""
+
+_JOINED = frozenset({Place.SYSTEM, Place.USER, Place.ASSISTANT, Place.TOOL_RESULT})
+
+
+def find_across(
+    inspection: Inspection,
+    spans: Sequence[Span],
+    counts: MutableMapping[int, int],
+    edits: MutableMapping[int, Sequence[Edit]],
+    work: Work | None = None,
+) -> None:
+    """Add what stands across borders to the counts per rule and to the edits per index of a span.
+
+    Texts are adjacent where they follow each other in the same place of the conversation, as content parts do. Three
+    or more may share one finding as long as those in the middle are shorter than REACH.
+    Raises TooManyReports.
+    """
+    for run in _runs(spans):
+        text = "".join(spans[index].text[low:high] for index, low, high in run)
+        (found,) = inspection.find([("", text)], work)
+        if not found.counts:
+            continue
+        parts = inspection.find([("", spans[index].text[low:high]) for index, low, high in run], work)
+        for rule, count in found.counts.items():
+            extra = count - sum(part.counts.get(rule, 0) for part in parts)
+            if extra > 0:
+                counts[rule] = counts.get(rule, 0) + extra
+        _spread(run, found.edits, edits, spans)
+
+
+def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
+    """Pieces (index of a span, from, to) to be read as one text, each run across at least one border."""
+    runs: list[list[tuple[int, int, int]]] = []
+    run: list[tuple[int, int, int]] = []
+    # a part's other members (`name`, unknown ones) stand between two texts in the document, and not in what a model reads
+    texts = [(index, span) for index, span in enumerate(spans) if _plain(span) or span.place not in _JOINED]
+    for (before, left), (after, right) in pairwise(texts):
+        if left.place is not right.place or left.place not in _JOINED:
+            run = []
+            continue
+        if not run:
+            run = [(before, max(0, len(left.text) - REACH), len(left.text))]
+            runs.append(run)
+        run.append((after, 0, min(len(right.text), REACH)))
+        if len(right.text) > REACH:
+            run = []
+    return runs
+
+
+def _plain(span: Span) -> bool:
+    return span.form is Form.TEXT and span.nested is None and span.key in ("text", "content")
+
+
+def _spread(
+    run: Sequence[tuple[int, int, int]],
+    across: Sequence[Edit],
+    edits: MutableMapping[int, Sequence[Edit]],
+    spans: Sequence[Span],
+) -> None:
+    """Share the edits of the joined text out to its parts: the label goes to the first, and the rest is taken away."""
+    at = 0
+    for index, low, high in run:
+        mine = []
+        for edit in across:
+            start, end = max(edit.start, at), min(edit.end, at + high - low)
+            if start < end:
+                label = edit.label if edit.start >= at else ""
+                mine.append(Edit(start - at + low, end - at + low, edit.rank, label))
+        if mine:
+            edits[index] = merged([*edits.get(index, ()), *mine], len(spans[index].text))
+        at += high - low

@@ -1,0 +1,46 @@
+"""Where a request carries its virtual key: `X-Sluicegate-Key`, `Authorization: Bearer`, `x-api-key` or `api-key`.
+
+A credential anywhere else (query string, cookie, body) is no credential. Nothing is trimmed: HTTP has already taken the
+white space around a header's value, and what is left is either a key or not one.
+"""
+
+from collections.abc import Mapping
+
+from sluicegate.core.decision import Reason
+from sluicegate.identity.keys import ADMIN_PREFIX
+
+PLAIN = ("x-sluicegate-key", "x-api-key", "api-key")
+
+
+def bearer(headers: Mapping[str, str]) -> str:
+    """The token of `Authorization: Bearer` (RFC 6750; the scheme in any case); empty if there is none."""
+    value = headers.get("authorization")
+    if not value:
+        return ""
+    if value[:7] == "Bearer ":
+        return value[7:]
+    scheme, _, token = value.partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def find(headers: Mapping[str, str]) -> str | Reason:
+    """The one credential in `headers` (names in lower case), or why there is none to use.
+
+    NO_CREDENTIAL: none, an empty one, or another scheme. ADMIN_CREDENTIAL: one of them is an administrator's session.
+    KEY_MALFORMED: two headers carry different ones, and it is not for the gateway to choose.
+    """
+    found = bearer(headers)
+    for name in PLAIN:
+        value = headers.get(name)
+        if value and value != found:
+            if found:
+                return _contradiction(headers)
+            found = value
+    if not found:
+        return Reason.NO_CREDENTIAL
+    return Reason.ADMIN_CREDENTIAL if found.startswith(ADMIN_PREFIX) else found
+
+
+def _contradiction(headers: Mapping[str, str]) -> Reason:
+    values = [bearer(headers), *(headers.get(name, "") for name in PLAIN)]
+    return Reason.ADMIN_CREDENTIAL if any(value.startswith(ADMIN_PREFIX) for value in values) else Reason.KEY_MALFORMED

@@ -1,0 +1,1 @@
+"""What can be seen: traces, metrics and logs, none of which holds text of a prompt or an answer."""

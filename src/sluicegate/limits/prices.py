@@ -1,0 +1,191 @@
+"""Prices: from tokens by kind to nano-dollars, exactly, rounded up once.
+
+A price comes from the deployment itself, else from the price list (`limits/listing.py`); where neither knows one, the
+settings say whether the call is refused or charged at a ceiling. Zero is only ever charged where somebody wrote zero.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from sluicegate.core.provider import Target
+from sluicegate.core.usage import NANO, Usage
+
+MEDIA = 1
+"""The request carries images, sound or files, or asks for them."""
+PREMIUM = 2
+"""The request asks for a service tier that may cost more."""
+
+_MILLION = 1_000_000
+_SCHEDULES = ("plain", "media", "premium", "both")
+_KINDS = ("input", "output", "cached", "cache_write", "request")
+_REMEMBERED = 4_096
+"""Names asked for at deployments that pass on any name; beyond it they are found anew."""
+
+
+class Tier(msgspec.Struct, frozen=True, gc=False):
+    """Rates that hold when a request has more than `above` input tokens, in whole units of its price's `scale`."""
+
+    above: int
+    input: int
+    output: int
+    cached: int
+    cache_write: int
+    request: int
+    """Per request, whatever its tokens."""
+    most_input: int
+    """The dearest kind of input token in this tier and those below."""
+    most_output: int
+    most_request: int
+
+
+class Price(msgspec.Struct, frozen=True):
+    """What one deployment's tokens cost. A rate divided by `scale` is nano-dollars per token."""
+
+    scale: int
+    schedules: tuple[tuple[Tier, ...], ...]
+    """Four lists of ascending tiers, by MEDIA and PREMIUM."""
+
+    def cost(self, usage: Usage, extras: int = 0) -> int:
+        """Nano-dollars for `usage`, rounded up."""
+        tiers = self.schedules[extras]
+        rates = tiers[0]
+        if len(tiers) > 1:
+            for tier in tiers:
+                if usage.input > tier.above:
+                    rates = tier
+        plain = usage.input - usage.cached - usage.cache_write
+        if plain < 0:  # parts above their whole: each part is charged all the same
+            plain = 0
+        total = (
+            plain * rates.input
+            + usage.cached * rates.cached
+            + usage.cache_write * rates.cache_write
+            + usage.output * rates.output
+            + rates.request
+        )
+        return -(-total // self.scale)
+
+    def bound(self, input: int, output: int, extras: int = 0) -> int:
+        """The most nano-dollars that a request of at most `input` and `output` tokens can cost, whatever their kinds."""
+        tiers = self.schedules[extras]
+        rates = tiers[0]
+        if len(tiers) > 1:
+            for tier in tiers:
+                if input > tier.above:
+                    rates = tier
+        return -(-(input * rates.most_input + output * rates.most_output + rates.most_request) // self.scale)
+
+
+class Catalogue:
+    """A provider's whole price list, for a deployment that passes on any name."""
+
+    def __init__(self, models: Sequence[tuple[Mapping[str, Any], Price]]) -> None:
+        self._models = models
+
+    def find(self, model: str) -> Price | None:
+        """The price of the first model that matches."""
+        return next((price for rule, price in self._models if matches(rule, model.lower())), None)
+
+
+class PriceBook:
+    """The price of every deployment, looked up at start and when one changes; `ceiling` stands in for unknown ones."""
+
+    def __init__(self, ceiling: Price | None = None) -> None:
+        self._ceiling = ceiling
+        self._by_deployment: Mapping[str, Price | Catalogue] = {}
+        self._offered: Mapping[str, Price] = {}
+        self._found: dict[tuple[str, str], Price | None] = {}
+
+    def offer(self, prices: Mapping[str, Price]) -> None:
+        """Take the prices of deployments that are in no table."""
+        self._offered = prices
+
+    def replace(self, prices: Mapping[str, Price | Catalogue]) -> None:
+        """Take new prices by deployment; what is not among them is unknown."""
+        self._by_deployment = prices
+        self._found = {}
+
+    def price(self, target: Target, model: str) -> Price | None:
+        """The price of `target` when a client asks for `model`; None where it is unknown and must not be guessed."""
+        price = self._by_deployment.get(target.deployment)
+        if isinstance(price, Catalogue):
+            price = self._in_catalogue(price, target.deployment, model)
+        elif price is None:
+            price = self._offered.get(target.deployment)
+        return self._ceiling if price is None else price
+
+    def _in_catalogue(self, catalogue: Catalogue, deployment: str, model: str) -> Price | None:
+        key = (deployment, model)
+        if key not in self._found:
+            if len(self._found) >= _REMEMBERED:
+                self._found.clear()
+            self._found[key] = catalogue.find(model)
+        return self._found[key]
+
+
+def matches(rule: Mapping[str, Any], text: str) -> bool:
+    """Whether a rule of the price list (see `limits/price_list.py`) matches `text`, which is in lower case."""
+    [(name, value)] = rule.items()
+    match name:
+        case "or":
+            return any(matches(part, text) for part in value)
+        case "and":
+            return all(matches(part, text) for part in value)
+        case "regex":
+            return re.search(value, text) is not None
+        case "equals":
+            return text == str(value).lower()
+        case "starts_with":
+            return text.startswith(value.lower())
+        case "ends_with":
+            return text.endswith(value.lower())
+        case "contains":
+            return value.lower() in text
+    raise ValueError(f"unknown matching rule {name}")
+
+
+def flat(input: Decimal, output: Decimal, cached: Decimal | None = None, cache_write: Decimal | None = None) -> Price:
+    """A price without tiers, in USD per million tokens; what is not given is priced as input."""
+    rates = {"above": 0, "input": input, "output": output, "request": Decimal(0)}
+    rates |= {"cached": input if cached is None else cached, "cache_write": input if cache_write is None else cache_write}
+    return parse({"plain": [rates]})
+
+
+def own(spec: Mapping[str, Any]) -> Price:
+    """The price in a deployment's row: a PriceSpec as JSON."""
+    given = {kind: Decimal(str(spec[kind])) for kind in _KINDS if spec.get(kind) is not None}
+    return flat(given["input"], given["output"], given.get("cached"), given.get("cache_write"))
+
+
+def parse(listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> Price:
+    """A price from the price list's JSON (see `limits/price_list.py`)."""
+    schedules = [[_exact(tier) for tier in listed.get(name) or listed["plain"]] for name in _SCHEDULES]
+    places = max(
+        -int(value.normalize().as_tuple().exponent) for schedule in schedules for _, rates in schedule for value in rates
+    )
+    scale = 10 ** max(places, 0)
+    return Price(scale, tuple(tuple(_ascending(schedule, scale)) for schedule in schedules))
+
+
+def _exact(tier: Mapping[str, Any]) -> tuple[int, list[Decimal]]:
+    """A tier's rates in nano-dollars per token (and per request), still with decimals."""
+    per_token = NANO / _MILLION
+    rates = [Decimal(str(tier[kind])) * per_token for kind in _KINDS]
+    rates[-1] = rates[-1] * _MILLION / 1_000  # requests are priced by the thousand
+    return int(tier["above"]), rates
+
+
+def _ascending(schedule: Sequence[tuple[int, list[Decimal]]], scale: int) -> list[Tier]:
+    tiers: list[Tier] = []
+    most_input = most_output = most_request = 0
+    for above, rates in schedule:
+        input, output, cached, cache_write, request = (int(rate * scale) for rate in rates)
+        most_input = max(most_input, input, cached, cache_write)
+        most_output = max(most_output, output)
+        most_request = max(most_request, request)
+        tiers.append(Tier(above, input, output, cached, cache_write, request, most_input, most_output, most_request))
+    return tiers

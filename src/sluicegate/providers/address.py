@@ -1,0 +1,71 @@
+"""Addresses of providers: what a `base_url` may say, and which hosts are never called."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from sluicegate.core.dialect import DialectName
+
+PATHS = {
+    DialectName.OPENAI_CHAT: ("", "/chat/completions"),
+    DialectName.ANTHROPIC_MESSAGES: ("/v1", "/messages"),
+}
+"""Per dialect: the version that the vendor's SDK adds to a base URL without one, and the path of the call."""
+
+_METADATA = ip_address("fd00:ec2::254")
+
+
+class Origin(NamedTuple):
+    """Where a connection leads; connections are shared by everything that goes to one origin."""
+
+    secure: bool
+    host: str
+    port: int
+
+
+class Address(NamedTuple):
+    """A parsed base URL: its origin, what the Host header says, and the path without a slash at its end."""
+
+    origin: Origin
+    authority: str
+    path: str
+
+
+def parse(base_url: str) -> Address:
+    """Raises ValueError, saying what is wrong, unless `base_url` is a plain http or https address."""
+    if not base_url.isascii() or any(c <= " " or c in '"<>\\^`{|}\x7f' for c in base_url):
+        raise ValueError("a base URL is plain ASCII without spaces (write a host name of another script in its xn-- form)")
+    parts = urlsplit(base_url)
+    if parts.scheme not in ("http", "https"):
+        raise ValueError("a base URL begins with http:// or https://")
+    if "@" in parts.netloc:
+        raise ValueError("a base URL holds no user name or password")
+    if "?" in base_url or "#" in base_url:
+        raise ValueError("a base URL holds no query and no fragment")
+    host = parts.hostname
+    if not host:
+        raise ValueError("a base URL names a host")
+    secure = parts.scheme == "https"
+    port = parts.port if parts.port is not None else 443 if secure else 80
+    if port == 0:
+        raise ValueError("a base URL's port is from 1 to 65535")
+    return Address(Origin(secure, host, port), parts.netloc, parts.path.rstrip("/"))
+
+
+def path(address: Address, dialect: DialectName) -> str:
+    """The path of a call, as the vendor's own SDK would join it to the base URL."""
+    version, call = PATHS[dialect]
+    if version and address.path.rsplit("/", 1)[-1] == version[1:]:
+        version = ""
+    return f"{address.path}{version}{call}"
+
+
+def forbidden(peer: str) -> bool:
+    """Whether the address that a connection reached can be no provider: link-local (cloud metadata), multicast, none."""
+    try:
+        address: IPv4Address | IPv6Address = ip_address(peer.partition("%")[0])
+    except ValueError:
+        return True
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
+        address = address.ipv4_mapped
+    return address.is_link_local or address.is_multicast or address.is_unspecified or address == _METADATA

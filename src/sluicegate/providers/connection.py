@@ -1,0 +1,374 @@
+"""One HTTP/1.1 connection to a provider: one request at a time, over llhttp (docs/adr/0002-upstream-http-client.md).
+
+    IDLE --begin--> HEAD --head complete--> BODY --end of the answer--> DONE --release--> IDLE
+                                              +--drain--> DRAINING --end of the answer--> IDLE
+    any state --error, bytes nobody asked for, cancellation--> CLOSED
+
+Who owns what: while a call holds the connection, only that call's task reads from it. All timeouts share one timer, which is
+set again only when it fires or when a deadline moves nearer, so a call that is answered in time sets none.
+"""
+
+import asyncio
+import select
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import cast
+
+import httptools
+
+from sluicegate.core.decision import Reason
+from sluicegate.core.errors import UpstreamError, UpstreamTimeout
+from sluicegate.settings import Upstream
+
+BUFFER_BYTES = 256 * 1024
+"""Of an answer, not yet taken by the call; beyond it the socket is not read until they are."""
+
+DRAIN_SECONDS = 1.0
+DRAIN_BYTES = 1024
+"""How long, and for how many bytes, a finished stream's connection may wait for the end of its HTTP framing."""
+
+MAX_INFORMATIONAL = 8
+"""Informational (1xx) heads before the answer's own."""
+
+JOIN_BYTES = 64 * 1024
+"""Bodies up to this size leave in one piece with the head, which costs a copy and saves a packet."""
+
+
+class State(Enum):
+    """Where a connection is between two calls."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    DONE = auto()
+    DRAINING = auto()
+    CLOSED = auto()
+
+
+class StaleConnectionError(Exception):
+    """A connection that was kept open was closed by the provider before a byte of the answer came; a new one may do."""
+
+
+class _ProtocolError(Exception):
+    """Raised inside the parser's callbacks to stop it."""
+
+
+class Connection(asyncio.Protocol):
+    """A connection of a pool. `on_free` is called when a connection that no call holds is DONE or CLOSED."""
+
+    def __init__(self, bounds: Upstream, on_free: Callable[["Connection"], None]) -> None:
+        self._bounds = bounds
+        self._on_free = on_free
+        self._loop = asyncio.get_running_loop()
+        self._parser = httptools.HttpResponseParser(self)
+        self._poll = select.poll()
+        self._transport: asyncio.Transport | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0
+        self._deadline = 0.0
+        """When the wait under way ends, on the loop's clock; 0 while nothing is waited for."""
+        self._total = 0.0
+        self._waiter: asyncio.Future[None] | None = None
+        self._error: UpstreamError | StaleConnectionError | None = None
+        self._pieces: list[bytes] = []
+        self._buffered = 0
+        self._wire = 0
+        """Bytes received for this answer, framing included."""
+        self._paused = False
+        self._informational = 0
+        self._until_close = False
+        """Whether the answer has no length, so that only the end of the connection ends it."""
+        self.state = State.IDLE
+        self.uses = 0
+        self.idle_since = 0.0
+        self.status = 0
+        """Of the answer; 0 before its head is complete."""
+        self.headers: dict[bytes, bytes] = {}
+        """Of the answer; names in lower case."""
+
+    # used by the pool and by the call that holds the connection
+
+    def begin(self, head: bytes, body: bytes) -> None:
+        """Send a request; `head` ends with its empty line."""
+        transport = cast(asyncio.Transport, self._transport)
+        self.state = State.HEAD
+        self.uses += 1
+        self.status = 0
+        self.headers = {}
+        self._pieces = []
+        self._buffered = self._wire = self._informational = 0
+        self._until_close = False
+        self._total = self._loop.time() + self._bounds.total_timeout
+        self._wait_at_most(self._bounds.first_byte_timeout)
+        if len(body) <= JOIN_BYTES:
+            transport.write(head + body)
+        else:
+            transport.writelines((head, body))
+
+    async def head(self) -> None:
+        """Wait for the answer's head. Raises UpstreamError, UpstreamTimeout or StaleConnectionError."""
+        while self.state is State.HEAD:
+            await self._wake()
+        if self.status == 0 and self._error is not None:
+            raise self._error
+
+    async def read(self) -> bytes:
+        """The body's bytes that have arrived since, at least one; empty at its end. Raises UpstreamError."""
+        while True:
+            if pieces := self._pieces:
+                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+                self._pieces = []
+                self._buffered = 0
+                if self._paused:
+                    self._resume()
+                    self._wait_at_most(self._bounds.idle_timeout)
+                if data:
+                    return data
+            if self._error is not None:
+                raise self._error
+            if self.state is not State.BODY:
+                return b""
+            await self._wake()
+
+    def release(self) -> bool:
+        """Make the connection ready for the next call; False where that cannot be, and then it is closed."""
+        transport = self._transport
+        if self.state is not State.DONE or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+            self.close()
+            return False
+        self.state = State.IDLE
+        self._pieces = []
+        self.idle_since = self._loop.time()
+        return True
+
+    def drain(self) -> bool:
+        """The call is over, but not the HTTP framing of its answer: wait for that, briefly, in nobody's task.
+
+        False where there is nothing to wait for; else `on_free` tells how it ended.
+        """
+        if self.state is not State.BODY or self._until_close:
+            return False
+        self.state = State.DRAINING
+        self._pieces = []
+        self._buffered = self._wire = 0
+        if self._paused:
+            self._resume()
+        self._wait_at_most(DRAIN_SECONDS)
+        return True
+
+    def close(self) -> None:
+        """Close at once; what is under way is given up."""
+        transport = self._transport
+        self._end(UpstreamError(Reason.UPSTREAM_RESET, "The connection to the provider was closed."))
+        if transport is not None:
+            transport.abort()
+
+    def usable(self) -> bool:
+        """Whether a call may begin: it is open, and the provider has neither closed it nor sent anything more."""
+        return self.state is State.IDLE and self._transport is not None and not self._poll.poll(0)
+
+    @property
+    def pending(self) -> bool:
+        """Whether bytes of the body wait to be read."""
+        return bool(self._pieces)
+
+    def peer(self) -> str:
+        """The address that was reached; empty if unknown."""
+        found = self._transport.get_extra_info("peername") if self._transport is not None else None
+        return str(found[0]) if found else ""
+
+    # called by the event loop
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self._transport = cast(asyncio.Transport, transport)
+        self._poll.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of an answer, or bytes nobody asked for."""
+        state = self.state
+        if state is not State.HEAD and state is not State.BODY and state is not State.DRAINING:
+            self._break(Reason.UPSTREAM_INVALID, "The provider sent more than its answer.")
+            return
+        self._wire += len(data)
+        try:
+            self._parser.feed_data(data)
+        except httptools.HttpParserError:
+            self._break(Reason.UPSTREAM_INVALID, "The provider's answer is no valid HTTP.")
+        except httptools.HttpParserUpgrade:
+            self._break(Reason.UPSTREAM_INVALID, "The provider changed the protocol.")
+        else:
+            self._received()
+        waiter = self._waiter
+        if waiter is not None and not waiter.done() and (self._pieces or self.state is not State.HEAD):
+            waiter.set_result(None)
+
+    def eof_received(self) -> None:
+        """The provider closed its side; the transport closes too, and `connection_lost` says the rest."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """The connection is gone."""
+        self._transport = None
+        self._unset_timer()
+        if self.state is State.HEAD and self._wire == 0 and self.uses > 1:
+            self._end(StaleConnectionError())
+        elif self.state is State.HEAD:
+            self._end(UpstreamError(Reason.UPSTREAM_RESET, "The provider closed the connection before it answered."))
+        elif self.state is State.BODY and self._until_close and exc is None:
+            self._finished()
+        elif exc is not None:
+            self._end(UpstreamError(Reason.UPSTREAM_RESET, "The provider broke off its answer."))
+        else:
+            self._end(UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer ended before its length."))
+
+    # called by the parser, within data_received
+
+    def on_message_begin(self) -> None:
+        """An answer begins; a second one to the same request is an error."""
+        if self.state is not State.HEAD:
+            raise _ProtocolError
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header of the answer's head, or a trailer, which means nothing here."""
+        if self.state is State.HEAD:
+            self.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is complete."""
+        status = self._parser.get_status_code()
+        if status < 200:
+            self._informational += 1
+            self.headers = {}
+            if status == 101 or self._informational > MAX_INFORMATIONAL:
+                raise _ProtocolError
+            return
+        length, coding = b"content-length" in self.headers, self.headers.get(b"transfer-encoding")
+        if coding is not None and (length or coding.strip().lower() != b"chunked"):
+            raise _ProtocolError
+        self._until_close = not length and coding is None and status not in (204, 304)
+        self.status = status
+        self.state = State.BODY
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of the body."""
+        self._pieces.append(body)
+        self._buffered += len(body)
+
+    def on_message_complete(self) -> None:
+        """The answer is over, or an informational head is."""
+        if self.state is State.HEAD:
+            return
+        self._until_close = not self._parser.should_keep_alive()
+        held = self.state is State.BODY
+        self.state = State.DONE
+        if not held:
+            self._loop.call_soon(self._on_free, self)
+
+    # inside
+
+    def _received(self) -> None:
+        """After each read: bounds, back-pressure and timeouts."""
+        state, bounds = self.state, self._bounds
+        if state is State.DONE:
+            self._finished()
+        elif state is State.HEAD:
+            if self._wire > bounds.max_head_bytes:
+                self._break(Reason.UPSTREAM_INVALID, "The head of the provider's answer is longer than allowed.")
+        elif state is State.DRAINING:
+            if self._wire > DRAIN_BYTES:
+                self.close()
+        elif self._wire > bounds.max_answer_bytes + bounds.max_head_bytes:
+            self._break(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
+        elif self._buffered > BUFFER_BYTES and self._transport is not None:
+            self._transport.pause_reading()
+            self._paused = True
+            self._deadline = self._total
+        else:
+            self._wait_at_most(bounds.idle_timeout)
+
+    def _finished(self) -> None:
+        """The answer is whole; where the connection cannot be used again, it is closed."""
+        self.state = State.DONE
+        self._deadline = 0.0
+        transport = self._transport
+        if self._until_close and transport is not None:
+            transport.close()
+        self._notify()
+
+    def _resume(self) -> None:
+        self._paused = False
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _break(self, reason: Reason, message: str) -> None:
+        """Close on what the provider sent. An answer that was whole before stays so; only the connection is given up."""
+        if self.state is not State.DONE:
+            self._end(UpstreamError(reason, message))
+        self._deadline = 0.0
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _end(self, error: UpstreamError | StaleConnectionError) -> None:
+        """What a call under way is told, once; a connection that no call holds tells the pool."""
+        state = self.state
+        self._deadline = 0.0
+        self._unset_timer()
+        if state is State.DONE or state is State.CLOSED:
+            return
+        self.state = State.CLOSED
+        self._error = error
+        if state is State.IDLE or state is State.DRAINING:
+            self._loop.call_soon(self._on_free, self)
+        else:
+            self._notify()
+
+    async def _wake(self) -> None:
+        """Wait until something has arrived or ended."""
+        self._waiter = self._loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    def _notify(self) -> None:
+        waiter = self._waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        """Something must arrive within `seconds`, and within the total."""
+        deadline = self._loop.time() + seconds
+        self._deadline = deadline = min(deadline, self._total)
+        if self._timer is None:
+            self._set_timer(deadline)
+        elif deadline < self._timer_at:
+            self._timer.cancel()
+            self._set_timer(deadline)
+
+    def _set_timer(self, at: float) -> None:
+        self._timer_at = at
+        self._timer = self._loop.call_at(at, self._elapsed)
+
+    def _unset_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _elapsed(self) -> None:
+        """The timer fired: the wait is over, or its deadline has moved on meanwhile."""
+        self._timer = None
+        deadline = self._deadline
+        if deadline == 0.0:
+            return
+        if self._loop.time() < deadline - 0.001:
+            self._set_timer(deadline)
+            return
+        if deadline >= self._total:
+            which = "whole answer (upstream.total_timeout)"
+        elif self.state is State.HEAD:
+            which = "first byte (upstream.first_byte_timeout)"
+        else:
+            which = "next piece of the answer (upstream.idle_timeout)"
+        self._end(UpstreamTimeout(f"The provider took too long for the {which}."))
+        if self._transport is not None:
+            self._transport.abort()

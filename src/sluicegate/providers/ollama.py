@@ -1,0 +1,83 @@
+"""Ollama on its usual port: which models it has, asked once at start and off the critical path."""
+
+import asyncio
+from collections.abc import Mapping
+
+import msgspec
+
+from sluicegate.core.errors import UpstreamError
+from sluicegate.core.provider import Target
+from sluicegate.providers import address
+from sluicegate.providers.connection import StaleConnectionError, State
+from sluicegate.providers.pool import Pool
+from sluicegate.providers.presets import presets
+from sluicegate.settings import Demo
+
+MAX_BYTES = 1024 * 1024
+MAX_MODELS = 1_000
+"""Of the list of models; what is beyond is not offered."""
+
+
+class _Model(msgspec.Struct):
+    name: str
+
+
+class _Tags(msgspec.Struct):
+    models: list[_Model]
+
+
+async def offered(pool: Pool, demo: Demo) -> Mapping[str, Target]:
+    """The models Ollama offers, by each name a client may use: `ollama/<name>` and `<name>`. Empty if it does not answer."""
+    if not demo.ollama_url:
+        return {}
+    try:
+        base = address.parse(demo.ollama_url)
+        async with asyncio.timeout(demo.ollama_timeout):
+            body = await _get(pool, base, f"{base.path}/api/tags")
+        names = [model.name for model in msgspec.json.decode(body, type=_Tags).models]
+    except (ValueError, TimeoutError, UpstreamError, StaleConnectionError, msgspec.DecodeError):
+        return {}
+    targets: dict[str, Target] = {}
+    for name in names[:MAX_MODELS]:
+        if 0 < len(name) <= 120 and name.isascii() and name.isprintable():
+            target = _target(name, demo.ollama_url)
+            targets[target.model] = targets[name] = target
+    return targets
+
+
+def _target(name: str, url: str) -> Target:
+    preset = presets()["ollama"]
+    return Target(
+        deployment=f"ollama/{name}",
+        model=f"ollama/{name}",
+        upstream_model=name,
+        provider="ollama",
+        kind="http",
+        dialect=preset.dialect,
+        base_url=f"{url.rstrip('/')}/v1",
+        credential=None,
+        headers={},
+        place=preset.place,
+        region="",
+        order=0,
+        weight=1,
+        max_output_tokens=32_768,
+    )
+
+
+async def _get(pool: Pool, base: address.Address, path: str) -> bytes:
+    """The body of a GET, MAX_BYTES at most; empty for another status than 200."""
+    connection = pool.take(base.origin) or await pool.open(base.origin)
+    try:
+        head = f"GET {path} HTTP/1.1\r\nHost: {base.authority}\r\nAccept: application/json\r\n\r\n"
+        connection.begin(head.encode("ascii"), b"")
+        await connection.head()
+        body = b""
+        while connection.status == 200 and len(body) <= MAX_BYTES and (piece := await connection.read()):
+            body += piece
+        return body
+    finally:
+        if connection.state is State.DONE:
+            pool.give_back(connection)
+        else:
+            pool.discard(connection)

@@ -1,0 +1,69 @@
+"""Known providers, as data: `presets.yaml` says where each is and what it speaks."""
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+
+from sluicegate.core.dialect import DialectName
+from sluicegate.core.provider import Place
+from sluicegate.providers.address import parse
+from sluicegate.providers.http import check_header
+from sluicegate.settings import ProviderSpec, SettingsError
+
+FILE = Path(__file__).with_name("presets.yaml")
+
+
+class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a provider's declaration need not say."""
+
+    name: str
+    dialect: DialectName
+    base_url: str
+    place: Place = Place.CLOUD
+
+
+@cache
+def presets() -> dict[str, Preset]:
+    """Every preset by its name."""
+    return {preset.name: preset for preset in msgspec.convert(yaml.safe_load(FILE.read_bytes()), list[Preset])}
+
+
+def resolve(spec: ProviderSpec) -> ProviderSpec:
+    """`spec` with dialect, base_url and place set: its own, else its preset's, else `openai_chat` and `cloud`.
+
+    The demo model runs in this process: it has no address and is on the premises. Raises SettingsError, which names the
+    provider and what is wrong.
+    """
+    found: Preset | None = None
+    if spec.preset is not None:
+        found = presets().get(spec.preset)
+        if found is None:
+            raise SettingsError(
+                f"provider {spec.name}: there is no preset {spec.preset} (known: {', '.join(sorted(presets()))})"
+            )
+    base_url = spec.base_url or (found.base_url if found else None)
+    local = spec.kind == "demo"
+    if local:
+        base_url = ""
+    elif base_url is None:
+        raise SettingsError(f"provider {spec.name}: base_url is missing, and so is a preset that has one")
+    elif spec.kind == "http":
+        _check(spec, base_url)
+    filled: dict[str, Any] = {
+        "base_url": base_url,
+        "dialect": spec.dialect or (found.dialect if found else DialectName.OPENAI_CHAT),
+        "place": spec.place or (found.place if found else Place.ON_PREM if local else Place.CLOUD),
+    }
+    return spec.model_copy(update=filled)
+
+
+def _check(spec: ProviderSpec, base_url: str) -> None:
+    try:
+        parse(base_url)
+        for name, value in spec.headers.items():
+            check_header(name, value)
+    except ValueError as error:
+        raise SettingsError(f"provider {spec.name}: {error}") from None

@@ -1,0 +1,145 @@
+"""Which deployments a model name means, compiled from the tables and found by one look-up."""
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Row, select
+
+from sluicegate.core.dialect import DialectName
+from sluicegate.core.provider import Credential, Place, Target
+from sluicegate.routing.rules import MAX_MODEL, matches
+from sluicegate.store.tables import deployment, provider
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+
+REMEMBERED = 4_096
+"""Names found through a pattern, or not at all, that are remembered until the next reload."""
+
+
+class Reads(Protocol):
+    """What the catalogue needs of the database."""
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` in a read transaction."""
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A model as `/v1/models` shows it."""
+
+    name: str
+    owner: str
+    """The provider of its first deployment."""
+    created: int
+    """Seconds since the epoch."""
+
+
+class Catalog:
+    """Models and their deployments. `credential` makes a Credential of a reference; `reload` follows changes."""
+
+    def __init__(self, database: Reads, credential: Callable[[str], Credential]) -> None:
+        self._database = database
+        self._credential = credential
+        self._credentials: dict[str, Credential] = {}
+        self._exact: dict[str, tuple[Target, ...]] = {}
+        self._patterns: tuple[tuple[str, tuple[Target, ...]], ...] = ()
+        self._offered: Mapping[str, Target] = {}
+        self._listed: tuple[Listed, ...] = ()
+        self._found: dict[str, tuple[Target, ...]] = {}
+
+    async def reload(self) -> None:
+        """Read every deployment again. One whose row cannot be used is left out, and the log names it."""
+        rows = await self._database.read(_rows)
+        credentials: dict[str, Credential] = {}
+        found: dict[str, list[Target]] = {}
+        listed: dict[str, Listed] = {}
+        for row in rows:
+            try:
+                target = self._target(row, credentials)
+            except ValueError:
+                log.exception("a deployment cannot be used", extra={"deployment": row.name})
+                continue
+            found.setdefault(target.model, []).append(target)
+            if "*" not in target.model:
+                listed.setdefault(target.model, Listed(target.model, target.provider, int(row.created_at)))
+        self._credentials = credentials
+        self._exact = {model: tuple(targets) for model, targets in found.items() if "*" not in model}
+        patterns = [(model, tuple(targets)) for model, targets in found.items() if "*" in model]
+        self._patterns = tuple(sorted(patterns, key=lambda pattern: (-len(pattern[0]), pattern[0])))
+        self._listed = tuple(listed.values())
+        self._found = {}
+
+    def offer(self, targets: Mapping[str, Target]) -> None:
+        """Models that are in no table (Ollama's), by the name a client asks for; what is declared comes before them."""
+        self._offered = targets
+        self._found = {}
+
+    def targets(self, model: str) -> tuple[Target, ...]:
+        """The deployments of `model`: those of its name, else of the longest pattern that fits; none if it is unknown."""
+        found = self._exact.get(model)
+        if found is None:
+            found = self._found.get(model)
+            if found is None:
+                found = self._search(model)
+        return found
+
+    def _search(self, model: str) -> tuple[Target, ...]:
+        """The deployments of a model that has no entry of its own; remembered, up to a bound."""
+        if len(model) > MAX_MODEL:
+            return ()
+        found: tuple[Target, ...] = ()
+        for pattern, targets in self._patterns:
+            if matches(pattern, model):
+                found = targets
+                break
+        else:
+            if model in self._offered:
+                found = (self._offered[model],)
+        if len(self._found) >= REMEMBERED:
+            self._found.clear()
+        self._found[model] = found
+        return found
+
+    def models(self) -> tuple[Listed, ...]:
+        """Every model that has a name of its own; patterns are not listed."""
+        offered = [Listed(name, t.provider, 0) for name, t in self._offered.items() if name not in self._exact]
+        return (*self._listed, *offered)
+
+    def _target(self, row: Row[tuple[object, ...]], credentials: dict[str, Credential]) -> Target:
+        reference = row.credential
+        if reference is not None and reference not in credentials:
+            credentials[reference] = self._credentials.get(reference) or self._credential(reference)
+        return Target(
+            deployment=row.name,
+            model=row.model,
+            upstream_model=row.upstream_model,
+            provider=row.provider,
+            kind=row.kind,
+            dialect=DialectName(row.dialect),
+            base_url=row.base_url,
+            credential=None if reference is None else credentials[reference],
+            headers=dict(row.headers),
+            place=Place(row.place),
+            region=row.region,
+            order=row.order,
+            weight=row.weight,
+            max_output_tokens=row.max_output_tokens,
+        )
+
+
+def _rows(connection: Connection) -> list[Row[tuple[object, ...]]]:
+    columns = (
+        *(column for column in deployment.c if column.name not in ("origin", "price", "updated_at")),
+        provider.c.kind,
+        provider.c.dialect,
+        provider.c.base_url,
+        provider.c.credential,
+        provider.c.headers,
+    )
+    joined = deployment.join(provider, deployment.c.provider == provider.c.name)
+    found = connection.execute(select(*columns).select_from(joined).order_by(deployment.c.order, deployment.c.name))
+    return list(found)

@@ -1,0 +1,386 @@
+"""Every setting: defaults, one YAML file, `.env` and `SLUICEGATE_…` variables, validated; an unknown one is an error.
+
+Order of strength: environment, `.env`, file, default. `SLUICEGATE_SERVER__PORT=9000` sets `server.port`;
+`SLUICEGATE_CONFIG` names the file (default `sluicegate.yaml` where it exists). `docs/settings.md` is checked against
+this module.
+"""
+
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from sluicegate.core.dialect import DialectName, Feature, SystemMode
+from sluicegate.core.identity import Classification, Period
+from sluicegate.core.provider import Place
+
+PREFIX = "SLUICEGATE_"
+FILE_VARIABLE = "SLUICEGATE_CONFIG"
+CLIENT_VARIABLES = frozenset({"SLUICEGATE_KEY", "SLUICEGATE_URL"})
+"""What `shell-init` sets for clients; not settings."""
+DEFAULT_FILE = "sluicegate.yaml"
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,127}$")]
+"""What people call an object: letters, digits and `. _ : / @ * -`, at most 128."""
+Wildcard = Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,127}$")]
+"""A name, or a wildcard such as `claude-*` or `*`."""
+
+
+class SettingsError(Exception):
+    """A setting is unknown or has a wrong value; each line of the message names one, and what was expected."""
+
+
+class Section(BaseModel):
+    """A group of settings; an unknown name in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Server(Section):
+    """The HTTP server. Every wait and size has a bound."""
+
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    max_body_bytes: Bytes = 32 * 1024 * 1024
+    max_header_bytes: Bytes = 32 * 1024
+    max_url_bytes: Bytes = 8 * 1024
+    max_json_depth: Count = 100
+    max_json_values: Count = 200_000
+    """How many values (members and elements together) a request may hold."""
+    max_exchanges: Count = 1_000
+    """Exchanges under way at once; beyond it 503."""
+    max_connections: Count = 4_000
+    header_timeout: Seconds = 10
+    """From a connection's first byte, or its opening, to the end of the request's headers."""
+    body_timeout: Seconds = 60
+    keep_alive_timeout: Seconds = 75
+    write_timeout: Seconds = 60
+    """How long a client may leave its answer unread before the connection is cut."""
+    write_buffer_bytes: Bytes = 64 * 1024
+    shutdown_grace: Seconds = 30
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses or networks whose `X-Forwarded-For` is believed."""
+
+
+class DatabaseSettings(Section):
+    """Where control data, the audit log and traces live."""
+
+    url: str = ""
+    """`sqlite:///path` or `postgresql+psycopg://…` (extra `postgres`); empty means `sluicegate.db` in `data_dir`."""
+    busy_timeout: Seconds = 5
+    read_threads: Count = 2
+    read_queue: Count = 1_000
+    """Reads waiting for a thread; beyond it they are refused."""
+
+
+class Audit(Section):
+    """The audit log."""
+
+    origin: Annotated[str, Field(pattern=r"^[^\s+]{1,200}$")] = "sluicegate.local/audit"
+    """The log's name on its signed checkpoints (C2SP tlog-checkpoint)."""
+    signing_key: str = ""
+    """Path of the Ed25519 key; empty means `audit.key` in `data_dir`, generated with mode 0600."""
+    checkpoint_seconds: Seconds = 1
+    checkpoint_entries: Count = 1_024
+    queue: Count = 10_000
+    """Entries waiting to become durable; beyond it 503."""
+    commit_timeout: Seconds = 10
+    """How long an entry may take to become durable before the exchange is refused."""
+
+
+class Identity(Section):
+    """Virtual keys and administrators."""
+
+    key_cache: Count = 10_000
+    unknown_key_cache: Count = 10_000
+    session_hours: Annotated[float, Field(gt=0, le=168)] = 12
+    session_idle_minutes: Annotated[float, Field(gt=0, le=1_440)] = 60
+    login_attempts: Count = 10
+    """Failed logins per user and per address within `login_window` before both are refused."""
+    login_window: Seconds = 300
+    rotation_overlap: Annotated[float, Field(ge=0, le=2_592_000)] = 86_400
+    """Seconds for which a rotated key keeps working."""
+
+
+class Limits(Section):
+    """What is reserved before a call, and what an unknown price means."""
+
+    unknown_price: Literal["refuse", "ceiling"] = "refuse"
+    ceiling_usd_per_million: Annotated[Decimal, Field(gt=0)] = Decimal(100)
+    """The price per million tokens, in and out, that is charged where none is known and `unknown_price` is `ceiling`."""
+    bytes_per_token: Annotated[float, Field(ge=1, le=8)] = 1
+    """How many bytes of a prompt are reserved as one token; 1 can never be too few."""
+    blob_tokens: Count = 4_096
+    """Tokens reserved for each image, file or sound in a prompt."""
+    rate_entries: Count = 100_000
+    """Virtual keys whose rates, and whose spending, are kept in memory."""
+
+
+class Dlp(Section):
+    """Inspection of prompts and answers."""
+
+    policies: str = ""
+    """Path of the guardrail policy file, read again when it changes; empty means the one that ships."""
+    judged_texts: Count = 20_000
+    """How many texts already judged are remembered, by digest."""
+    max_findings: Count = 1_000
+    """Findings kept per text; beyond it they are counted and the rest of the text is treated as found."""
+    max_candidates: Count = 60_000
+    """Candidates examined in one prompt, or in one event of an answer; beyond it that is refused: it would block others."""
+    max_answer_channels: Count = 1_024
+    """Choices, blocks and tool calls that one streamed answer may have."""
+    max_held_bytes: Bytes = 1024 * 1024
+    """What the stream guard may hold back of one answer."""
+
+
+class Upstream(Section):
+    """Calls to providers."""
+
+    connect_timeout: Seconds = 5
+    first_byte_timeout: Seconds = 120
+    idle_timeout: Seconds = 60
+    """The longest silence between two pieces of an answer."""
+    total_timeout: Seconds = 900
+    keep_alive_timeout: Seconds = 30
+    max_idle_connections: Count = 256
+    """Kept open per provider for the next call."""
+    max_connections: Count = 2_000
+    """Open per provider at once; beyond it a call waits up to `connect_timeout`."""
+    max_head_bytes: Bytes = 64 * 1024
+    max_event_bytes: Bytes = 8 * 1024 * 1024
+    max_answer_bytes: Bytes = 256 * 1024 * 1024
+    max_events: Count = 1_000_000
+    """Events that one streamed answer may have."""
+    max_error_bytes: Bytes = 64 * 1024
+    attempts: Annotated[int, Field(ge=1, le=20)] = 3
+    """Targets of a route that one exchange may try, all before the first event."""
+    ca_file: str = ""
+    """A PEM bundle trusted beside the system's."""
+
+
+class Traces(Section):
+    """One row per exchange, written off the path."""
+
+    queue: Count = 20_000
+    """Rows waiting; beyond it rows are dropped and counted, and the audit log stays complete."""
+    batch: Count = 200
+    """Rows that are written together."""
+
+
+class Logging(Section):
+    """JSON logs on standard error; never text of prompts or answers, never secrets."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class Metrics(Section):
+    """Prometheus metrics at `/metrics`."""
+
+    credential: Annotated[str, Field(pattern=r"^((file|env):.+)?$")] = ""
+    """Where the bearer token lives that a scraper must show; empty: only callers on this machine are answered."""
+
+
+class Demo(Section):
+    """What a fresh installation offers."""
+
+    enabled: bool = True
+    """A demo use case with a virtual key, made at the first start, and a built-in demo model."""
+    ollama_url: str = "http://127.0.0.1:11434"
+    """Asked once at start; its models are offered if it answers. Empty: not asked."""
+    ollama_timeout: Seconds = 0.3
+
+
+class BudgetSpec(Section):
+    """A bound on spending; at least one of `usd` and `tokens`."""
+
+    period: Period
+    usd: Annotated[Decimal, Field(gt=0)] | None = None
+    tokens: Count | None = None
+
+
+class RateSpec(Section):
+    """Bounds per virtual key."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent: Count | None = None
+
+
+class OrganisationSpec(Section):
+    """A tenant."""
+
+    name: Name
+
+
+class TeamSpec(Section):
+    """A team of an organisation."""
+
+    organisation: Name
+    name: Name
+    budgets: tuple[BudgetSpec, ...] = ()
+
+
+class UseCaseSpec(Section):
+    """The approved binding that a virtual key carries."""
+
+    organisation: Name
+    team: Name
+    name: Name
+    purpose: Annotated[str, Field(min_length=1, max_length=2_000)]
+    classification: Classification = Classification.INTERNAL
+    system_prompt: Annotated[str, Field(max_length=100_000)] | None = None
+    system_mode: SystemMode = SystemMode.APPEND
+    models: tuple[Wildcard, ...] = ()
+    """Names or wildcards (`claude-*`) that may be asked for; none allows nothing."""
+    features: frozenset[Feature] = frozenset()
+    tools: tuple[Wildcard, ...] = ("*",)
+    networks: tuple[str, ...] = ()
+    guardrail: Name = "default"
+    rate: RateSpec = RateSpec()
+    active: bool = True
+
+    @field_validator("networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        from ipaddress import ip_network
+
+        for network in networks:
+            ip_network(network)
+        return networks
+
+
+class KeySpec(Section):
+    """A virtual key. In a file it is declared by its SHA-256, in hexadecimal: the key itself is nowhere."""
+
+    use_case: Name
+    organisation: Name
+    name: Name
+    principal: Annotated[str, Field(pattern=r"^(user|service_account):[^\s]{1,128}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rate: RateSpec = RateSpec()
+    budgets: tuple[BudgetSpec, ...] = ()
+    expires_at: str | None = None
+    """RFC 3339."""
+
+
+class PriceSpec(Section):
+    """USD per million tokens; overrides the price list. What is not given is priced as its whole (`input`, `output`)."""
+
+    input: Annotated[Decimal, Field(ge=0)]
+    output: Annotated[Decimal, Field(ge=0)]
+    cached: Annotated[Decimal, Field(ge=0)] | None = None
+    cache_write: Annotated[Decimal, Field(ge=0)] | None = None
+
+
+class ProviderSpec(Section):
+    """An address and a credential. `preset` fills what is not given (`openai`, `anthropic`, `ollama`, …)."""
+
+    name: Name
+    preset: str | None = None
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")] = "http"
+    """`http`, `demo`, or the name of an entry point of the group `sluicegate.providers`."""
+    dialect: DialectName | None = None
+    base_url: str | None = None
+    credential: Annotated[str, Field(pattern=r"^(file|env):.+$")] | None = None
+    headers: dict[str, str] = {}
+    place: Place | None = None
+    region: str = ""
+
+
+class DeploymentSpec(Section):
+    """A model at a provider: `model` is what clients ask for, `upstream_model` what the provider calls it."""
+
+    name: Name
+    model: Name
+    provider: Name
+    upstream_model: str | None = None
+    place: Place | None = None
+    """Unless given, the provider's."""
+    region: str | None = None
+    order: int = 0
+    weight: Annotated[int, Field(ge=0, le=1_000)] = 1
+    max_output_tokens: Count = 32_768
+    price: PriceSpec | None = None
+
+
+class Settings(Section):
+    """All settings. Objects declared here are shown as such and are read-only in the API."""
+
+    data_dir: Path = Path("data")
+    server: Server = Server()
+    database: DatabaseSettings = DatabaseSettings()
+    audit: Audit = Audit()
+    identity: Identity = Identity()
+    limits: Limits = Limits()
+    dlp: Dlp = Dlp()
+    upstream: Upstream = Upstream()
+    traces: Traces = Traces()
+    logging: Logging = Logging()
+    metrics: Metrics = Metrics()
+    demo: Demo = Demo()
+    organisations: tuple[OrganisationSpec, ...] = ()
+    teams: tuple[TeamSpec, ...] = ()
+    use_cases: tuple[UseCaseSpec, ...] = ()
+    keys: tuple[KeySpec, ...] = ()
+    providers: tuple[ProviderSpec, ...] = ()
+    deployments: tuple[DeploymentSpec, ...] = ()
+
+    @property
+    def database_url(self) -> str:
+        """The database's address, with the default worked in."""
+        return self.database.url or f"sqlite:///{(self.data_dir / 'sluicegate.db').resolve()}"
+
+
+def load(environ: dict[str, str] | None = None, directory: Path | None = None) -> Settings:
+    """The settings in force. Raises SettingsError, which names every setting that is wrong."""
+    directory = directory or Path()
+    found = {k: v for k, v in dotenv_values(directory / ".env").items() if v is not None}
+    found.update(os.environ if environ is None else environ)
+    named = found.pop(FILE_VARIABLE, None)
+    tree = _read_file(directory / (named or DEFAULT_FILE), required=named is not None)
+    for variable, value in found.items():
+        if variable.startswith(PREFIX) and variable not in CLIENT_VARIABLES:
+            _set(tree, variable, value)
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(dict(e)) for e in error.errors())) from None
+
+
+def _read_file(path: Path, *, required: bool) -> dict[str, Any]:
+    if not required and not path.exists():
+        return {}
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError(f"{path}: cannot be read: {error}") from None
+    if tree is None:
+        return {}
+    if not isinstance(tree, dict):
+        raise SettingsError(f"{path}: expected a mapping of settings")
+    return tree
+
+
+def _set(tree: dict[str, Any], variable: str, value: str) -> None:
+    """Put one variable's value where its name says; a list or mapping is written as YAML."""
+    path = variable.removeprefix(PREFIX).lower().split("__")
+    place = tree
+    for name in path[:-1]:
+        place = place.setdefault(name, {})
+        if not isinstance(place, dict):
+            raise SettingsError(f"{variable}: {name} is no group of settings")
+    place[path[-1]] = yaml.safe_load(value) if value[:1] in ("[", "{") else value
+
+
+def _line(error: dict[str, Any]) -> str:
+    where = ".".join(str(part) for part in error["loc"])
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown setting"
+    return f"{where}: {error['msg']}"

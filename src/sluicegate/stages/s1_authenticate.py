@@ -1,0 +1,47 @@
+"""Whose key is this? Sets `exchange.grant`, or refuses."""
+
+import time
+from collections.abc import Callable, Mapping
+
+from sluicegate.core.decision import ALLOWED, Decision, Reason, deny
+from sluicegate.core.exchange import Exchange
+from sluicegate.core.identity import Grant
+from sluicegate.core.stage import Passive
+from sluicegate.identity.credentials import find
+from sluicegate.identity.keyring import KeyRing
+from sluicegate.identity.keys import LENGTH, digest, well_formed
+
+
+class Authenticate(Passive):
+    """Finds the grant of the caller's virtual key.
+
+    Refuses with NO_CREDENTIAL (401); ADMIN_CREDENTIAL, KEY_MALFORMED, KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED (403).
+    """
+
+    name = "s1_authenticate"
+
+    def __init__(self, keyring: KeyRing, clock: Callable[[], float] = time.time) -> None:
+        self._keyring = keyring
+        self._clock = clock
+
+    async def admit(self, exchange: Exchange) -> Decision:
+        """Admit a caller whose key is known and valid now."""
+        found = await self._grant(exchange.arrival.headers)
+        if not isinstance(found, Grant):
+            return deny(found)
+        exchange.grant = found
+        return ALLOWED
+
+    async def _grant(self, headers: Mapping[str, str]) -> Grant | Reason:
+        text = find(headers)
+        if isinstance(text, Reason):
+            return text
+        if len(text) != LENGTH:
+            return Reason.KEY_MALFORMED
+        name = digest(text)
+        now = self._clock()
+        known = self._keyring.known(name, now)
+        if known is not None:
+            return known
+        # only what was loaded is known, and only a well-formed key is loaded: the checksum is worked out once per key
+        return await self._keyring.load(name, now) if well_formed(text) else Reason.KEY_MALFORMED

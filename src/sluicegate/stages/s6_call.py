@@ -1,0 +1,308 @@
+"""Stage 6: call along the route, fail over before the first event, translate where dialects differ."""
+
+import re
+from asyncio import CancelledError
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from sys import exc_info
+from time import perf_counter
+from types import TracebackType
+
+import msgspec
+
+from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
+from sluicegate.core.decision import Reason
+from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
+from sluicegate.core.event import Event
+from sluicegate.core.exchange import Attempt, Exchange
+from sluicegate.core.provider import Answer, Provider, Target
+from sluicegate.core.stage import Passive
+from sluicegate.core.usage import Usage
+from sluicegate.providers.refusal import status_of
+from sluicegate.routing.health import Health
+from sluicegate.settings import Upstream
+
+ANSWERED = "answered"
+"""The result of an attempt that gave the answer; every other result is a reason code."""
+
+EXCHANGE_HEADER = "x-sluicegate-exchange"
+"""Sent to the provider with the exchange's id, so that its records and the audit log can be held against each other."""
+
+DROPPED_HEADER = "x-sluicegate-dropped"
+"""Tells the client which settings the target's dialect has no word for."""
+
+_TRACING = {"traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")}
+_OF_DIALECT: Mapping[DialectName, Mapping[str, re.Pattern[str]]] = {
+    DialectName.OPENAI_CHAT: _TRACING,
+    DialectName.ANTHROPIC_MESSAGES: {
+        **_TRACING,
+        "anthropic-version": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
+        "anthropic-beta": re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}"),
+    },
+}
+"""The client's own headers that mean something to a target of the same dialect, and how each must read to travel on."""
+
+_EMPTY = (b"", b"[DONE]")
+_encode = msgspec.json.Encoder().encode
+
+
+class Call(Passive):
+    """Opens answers. `providers` carry each kind of target, `dialects` read what comes back."""
+
+    name = "s6_call"
+
+    def __init__(
+        self,
+        providers: Mapping[str, Provider],
+        dialects: Mapping[DialectName, Dialect],
+        health: Health,
+        bounds: Upstream,
+    ) -> None:
+        self.providers = providers
+        self.dialects = dialects
+        self.health = health
+        self.bounds = bounds
+
+    def open(self, exchange: Exchange) -> "Opened":
+        """The answer of the first target of `exchange.route` that gives one; its events are in the client's dialect.
+
+        Entering raises UpstreamError, or UnsupportedFeature where no target can be asked what the client asks.
+        """
+        return Opened(self, exchange)
+
+
+class Opened:
+    """One exchange's answer, from the first attempt to leaving the context. It is the Answer itself."""
+
+    __slots__ = (
+        "_answer",
+        "_asked",
+        "_call",
+        "_dialect",
+        "_exchange",
+        "_first",
+        "_manager",
+        "_target",
+        "_translator",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, call: Call, exchange: Exchange) -> None:
+        self._call = call
+        self._exchange = exchange
+        self._dialect: Dialect = exchange.dialect
+        self._manager: AbstractAsyncContextManager[Answer] | None = None
+        self._answer: Answer | None = None
+        self._target: Target | None = None
+        self._translator: AnswerTranslator | None = None
+        self._asked: bool | None = None
+        """Whether usage was asked for in the client's own document, once that is known."""
+        self._first: Sequence[Event] = ()
+        self.status = 0
+        self.headers: Mapping[str, str] = {}
+
+    async def __aenter__(self) -> "Opened":
+        bounds = self._call.bounds
+        failure: UpstreamError | None = None
+        unsaid: UnsupportedFeature | None = None
+        tried = 0
+        for target in self._exchange.route:
+            if tried >= bounds.attempts or (tried and self._spent() > bounds.total_timeout):
+                break
+            try:
+                await self._try(target)
+            except UnsupportedFeature as error:
+                unsaid = unsaid or error
+            except UpstreamError as error:
+                tried += 1
+                failure = error
+                if not elsewhere(error):
+                    break
+            else:
+                return self
+        if failure is not None:
+            raise failure
+        if unsaid is not None:
+            raise unsaid
+        raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "The route holds no target.")
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        manager, self._manager = self._manager, None
+        if manager is not None:
+            await manager.__aexit__(kind, error, trace)
+
+    async def read(self) -> Sequence[Event]:
+        """See core.provider.Answer."""
+        if self._first:
+            events, self._first = self._first, ()
+            return events
+        return await self._read()
+
+    async def _read(self) -> Sequence[Event]:
+        """The next events, in the client's dialect; empty once the answer is over."""
+        answer, target = self._answer, self._target
+        if answer is None or target is None:
+            return ()
+        try:
+            while batch := await answer.read():
+                if events := self._work(batch):
+                    return events
+        except UpstreamError as error:
+            self._judge(target, error)
+            raise
+        return self._asked_for(self._translator.flush()) if self._translator is not None else ()
+
+    async def _try(self, target: Target) -> None:
+        """Call one target and read its first events. Raises UnsupportedFeature or UpstreamError."""
+        call, exchange = self._call, self._exchange
+        body, across = self._request(target)
+        if exchange.attempts:  # what an attempt that failed has left
+            exchange.usage, exchange.finish = Usage(estimated=True), None
+            exchange.tool_calls.clear()
+        self._target = target
+        self._dialect = call.dialects[target.dialect]
+        self._translator = None if across is None else across.answer()
+        result: str = Reason.CONTROL_FAILED
+        call.health.begin(target.deployment)
+        try:
+            await self._open(target, body)
+            result = ANSWERED
+        except UpstreamError as error:
+            result = error.reason
+            self._judge(target, error)
+            if across is not None and isinstance(error, UpstreamRejected):
+                raise _rejected_across(across, error) from None
+            raise
+        except CancelledError:
+            result = Reason.CLIENT_GONE
+            exchange.target = target
+            raise
+        finally:
+            exchange.attempts.append(Attempt(target.deployment, result))
+            if result == ANSWERED:
+                call.health.succeeded(target.deployment)
+            else:
+                call.health.left(target.deployment)
+        exchange.target = target
+        exchange.response_headers.update(self.headers)
+        if across is not None and across.dropped:
+            exchange.response_headers[DROPPED_HEADER] = ", ".join(across.dropped)
+
+    async def _open(self, target: Target, body: bytes) -> None:
+        """Send the request and wait for the first events, after which there is no other target for this exchange."""
+        call, exchange = self._call, self._exchange
+        provider = call.providers.get(target.kind)
+        if provider is None:
+            raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "Nothing here can call this kind of deployment.")
+        if exchange.called is None:
+            exchange.called = perf_counter()
+        manager = provider.send(target, body, stream=exchange.ask.stream, headers=self._headers(target))
+        self._answer = answer = await manager.__aenter__()
+        try:
+            self._first = await self._read_first(answer)
+            self._manager = manager
+        finally:
+            if self._manager is None:
+                self._answer = None
+                await manager.__aexit__(*exc_info())
+        self.status, self.headers = answer.status, answer.headers
+
+    async def _read_first(self, answer: Answer) -> Sequence[Event]:
+        while batch := await answer.read():
+            if batch[0].framed is not self._exchange.ask.stream:
+                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is not in the form that was asked for.")
+            if events := self._work(batch):
+                return events
+        raise UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer ended before it began.")
+
+    def _work(self, batch: Sequence[Event]) -> Sequence[Event]:
+        """Take from each event what the record needs, in the target's dialect; then what leaves, in the client's."""
+        exchange, dialect = self._exchange, self._dialect
+        for event in batch:
+            _check(event)
+            exchange.usage = dialect.usage(event, exchange.usage)
+            finish = dialect.finish(event)
+            if finish is not None:
+                exchange.finish = finish
+            if calls := dialect.tool_calls(event):
+                exchange.tool_calls.extend(calls)
+        if self._translator is not None:
+            batch = self._translator.feed(batch)
+        return self._asked_for(batch)
+
+    def _asked_for(self, events: Sequence[Event]) -> Sequence[Event]:
+        """`events` without the usage that only the gateway asked for."""
+        if not self._asked:
+            return events
+        return [kept for event in events if (kept := self._exchange.dialect.without_usage(event)) is not None]
+
+    def _request(self, target: Target) -> tuple[bytes, Translation | None]:
+        """The body for `target`, and the translation it takes. The client's own bytes where nothing was changed."""
+        exchange = self._exchange
+        ask, document, own = exchange.ask, exchange.document, exchange.dialect
+        model = ask.model if target.upstream_model == "*" else target.upstream_model
+        across = translation(own.name, target.dialect)
+        if self._asked is None:
+            self._asked = own.ask_usage(document)
+        if across is not None:
+            translated = across.request(document, model, target.max_output_tokens)
+            self._call.dialects[target.dialect].ask_usage(translated)
+            return _encode(translated), across
+        if ask.max_tokens is None and exchange.grant.budgets:
+            # a budget reserved this much for the answer, so the answer must not become longer
+            return _encode(own.bounded({**document, "model": model}, target.max_output_tokens)), None
+        if model != ask.model:
+            return _encode({**document, "model": model}), None
+        if exchange.edited or self._asked:
+            return _encode(document), None
+        return exchange.arrival.body, None
+
+    def _headers(self, target: Target) -> dict[str, str]:
+        """The client's headers that travel on, and the exchange's id."""
+        exchange = self._exchange
+        given = exchange.arrival.headers
+        known = _OF_DIALECT[target.dialect] if target.dialect is exchange.dialect.name else _TRACING
+        headers = {name: given[name] for name, form in known.items() if name in given and form.fullmatch(given[name])}
+        headers[EXCHANGE_HEADER] = exchange.id
+        return headers
+
+    def _judge(self, target: Target, error: UpstreamError) -> None:
+        """What an error says of the deployment: nothing, where it is the client's own."""
+        health = self._call.health
+        if not elsewhere(error):
+            health.left(target.deployment)
+            return
+        wait = error.headers.get("retry-after", "")
+        health.failed(target.deployment, float(wait) if wait.isdecimal() else 0.0)
+
+    def _spent(self) -> float:
+        """Seconds since the first attempt."""
+        called = self._exchange.called
+        return 0.0 if called is None else perf_counter() - called
+
+
+def elsewhere(error: UpstreamError) -> bool:
+    """Whether another target may do better: yes, unless the provider refused the request itself (4xx but 408 and 429)."""
+    if isinstance(error, UpstreamRejected):
+        return error.status >= 500 or error.status in (408, 429)
+    return True
+
+
+def _check(event: Event) -> None:
+    """Raises UpstreamRejected if `event` is an error in place of an answer or its rest; UpstreamError if unreadable."""
+    document = event.document
+    if document is None:
+        if event.data not in _EMPTY and event.data.strip() not in _EMPTY:
+            raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an event that is no JSON object.")
+    elif "error" in document and (status := status_of(document)):
+        raise UpstreamRejected(status, event.data, "The provider reported an error instead of its answer.")
+
+
+def _rejected_across(across: Translation, error: UpstreamRejected) -> UpstreamRejected:
+    """The refusal in words of neither dialect: the body stays here, because the client could not read it."""
+    status, message = across.rejected(error.status, error.body) if error.body else (error.status, error.message)
+    return UpstreamRejected(status, b"", message, headers=error.headers)

@@ -1,0 +1,1 @@
+"""The database: one file of SQLite to start with, PostgreSQL later."""

@@ -1,0 +1,1 @@
+"""Alembic's environment and the versions of the schema; loaded only by the process that migrates."""

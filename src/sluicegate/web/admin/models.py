@@ -1,0 +1,393 @@
+"""What the admin API takes and gives. An unknown field is an error, and a field that a client may not set is one."""
+
+from datetime import datetime
+from ipaddress import ip_network
+from typing import Annotated, Any, Literal
+
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+
+from sluicegate.core.dialect import DialectName, Feature, SystemMode
+from sluicegate.core.identity import Classification
+from sluicegate.core.provider import Place
+from sluicegate.identity.passwords import MAX_BYTES
+from sluicegate.settings import (
+    BudgetSpec,
+    DeploymentSpec,
+    Name,
+    OrganisationSpec,
+    PriceSpec,
+    ProviderSpec,
+    RateSpec,
+    Section,
+    Wildcard,
+)
+
+Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")]
+Prompt = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
+Principal = Annotated[str, StringConstraints(pattern=r"^(user|service_account):[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
+EnvReference = Annotated[str, StringConstraints(pattern=r"^env:[A-Z][A-Z0-9_]{0,127}$")]
+Address = Annotated[str, StringConstraints(min_length=1, max_length=2_048, pattern=r"^[!-~]+$")]
+Upstream = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+Region = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
+Small = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
+Output = Annotated[int, Field(gt=0, le=2**31 - 1)]
+Wildcards = Annotated[tuple[Wildcard, ...], Field(max_length=1_000)]
+Networks = Annotated[tuple[str, ...], Field(max_length=1_000)]
+Budgets = Annotated[tuple[BudgetSpec, ...], Field(max_length=16)]
+
+SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"})
+
+
+class Login(Section):
+    """Name and password of an administrator."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=128)]
+    password: Annotated[str, StringConstraints(min_length=1, max_length=MAX_BYTES)]
+
+
+class TeamNew(Section):
+    """A new team."""
+
+    organisation_id: Id
+    name: Name
+    budgets: Budgets = ()
+
+
+class TeamChange(Section):
+    """What may change about a team."""
+
+    budgets: Budgets = ()
+
+
+class UseCaseChange(Section):
+    """What may change about a use case; each change is a new version. Only the fields that are sent change."""
+
+    purpose: Text = "-"
+    classification: Classification = Classification.INTERNAL
+    system_prompt: Prompt | None = None
+    system_mode: SystemMode = SystemMode.APPEND
+    models: Wildcards = ()
+    features: frozenset[Feature] = frozenset()
+    tools: Wildcards = ("*",)
+    networks: Networks = ()
+    guardrail: Name = "default"
+    rate: RateSpec = RateSpec()
+    active: bool = True
+
+    @field_validator("networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        for network in networks:
+            try:
+                ip_network(network)
+            except ValueError:
+                raise ValueError("each is an IPv4 or IPv6 network, `10.1.0.0/16`") from None
+        return networks
+
+
+class UseCaseNew(UseCaseChange):
+    """A new use case, in its team's organisation."""
+
+    team_id: Id
+    name: Name
+    purpose: Text
+
+
+class KeyNew(Section):
+    """A new virtual key, bound for good to one use case (and its team) and one user or service account."""
+
+    use_case_id: Id
+    name: Name
+    principal: Principal
+    rate: RateSpec = RateSpec()
+    budgets: Budgets = ()
+    expires_at: AwareDatetime | None = None
+
+
+class KeyRotation(Section):
+    """How a key is rotated; without `overlap_seconds` as `identity.rotation_overlap` says."""
+
+    overlap_seconds: Annotated[float, Field(ge=0, le=2_592_000)] | None = None
+
+
+class ProviderNew(ProviderSpec):
+    """A new provider. A credential is named by environment variable: files are named in the settings file only."""
+
+    preset: Name | None = None
+    base_url: Address | None = None
+    region: Region = ""
+    credential: EnvReference | None = None
+    headers: Annotated[dict[str, str], Field(max_length=32)] = {}
+
+    @field_validator("credential")
+    @classmethod
+    def _credential(cls, credential: str | None) -> str | None:
+        if credential is not None and credential.startswith("env:SLUICEGATE_"):
+            raise ValueError("a setting of the gateway is no provider's credential")
+        return credential
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
+        for name, value in headers.items():
+            if name.lower() in SECRET_HEADERS:
+                raise ValueError("a secret is given as `credential`, not as a header")
+            if not name.isascii() or not name.replace("-", "").isalnum() or not value.isascii() or not value.isprintable():
+                raise ValueError("a header has a name of letters, digits and hyphens, and a printable ASCII value")
+        return headers
+
+
+class ProviderChange(Section):
+    """What may change about a provider. Only the fields that are sent change."""
+
+    preset: Name | None = None
+    dialect: DialectName | None = None
+    base_url: Address | None = None
+    credential: EnvReference | None = None
+    headers: Annotated[dict[str, str], Field(max_length=32)] = {}
+    place: Place | None = None
+    region: Region = ""
+
+
+class DeploymentNew(DeploymentSpec):
+    """A new deployment."""
+
+    upstream_model: Upstream | None = None
+    region: Region | None = None
+    order: Small = 0
+    max_output_tokens: Output = 32_768
+
+
+class DeploymentChange(Section):
+    """What may change about a deployment. Only the fields that are sent change."""
+
+    upstream_model: Upstream = "-"
+    place: Place = Place.CLOUD
+    region: Region = ""
+    order: Small = 0
+    weight: Annotated[int, Field(ge=0, le=1_000)] = 1
+    max_output_tokens: Output = 32_768
+    price: PriceSpec | None = None
+
+
+class Owned(BaseModel):
+    """What every object says of itself; one of origin `file` or `retired` is read-only here."""
+
+    origin: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class User(BaseModel):
+    """Who is logged in."""
+
+    id: str
+    name: str
+    role: str
+    organisation_id: str | None
+
+
+class Session(BaseModel):
+    """A session."""
+
+    user: User
+    expires_at: datetime
+
+
+class SessionNew(Session):
+    """A new session: its token is shown here and never again."""
+
+    token: str
+
+
+class Organisation(Owned):
+    """A tenant."""
+
+    id: str
+    name: str
+
+
+class Team(Owned):
+    """A team."""
+
+    id: str
+    organisation_id: str
+    name: str
+    budgets: list[BudgetSpec]
+
+
+class UseCase(Owned):
+    """The approved binding that a virtual key carries."""
+
+    id: str
+    organisation_id: str
+    team_id: str
+    name: str
+    version: int
+    purpose: str
+    classification: Classification
+    system_prompt: str | None
+    system_mode: SystemMode
+    models: list[str]
+    features: list[Feature]
+    tools: list[str]
+    networks: list[str]
+    guardrail: str
+    rate: RateSpec
+    active: bool
+
+
+class Key(Owned):
+    """A virtual key, by everything but itself."""
+
+    id: str
+    name: str
+    hint: str
+    organisation_id: str
+    team_id: str
+    use_case_id: str
+    principal: str
+    rate: RateSpec
+    budgets: list[BudgetSpec]
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    state: Literal["valid", "expired", "revoked"]
+
+
+class KeyIssued(Key):
+    """A virtual key just made or rotated: `key` is shown here and never again."""
+
+    key: str
+    previous_works_until: datetime | None = None
+    """Until when the key that was rotated still works."""
+
+
+class Provider(Owned):
+    """An address and a reference to a credential."""
+
+    name: str
+    kind: str
+    dialect: str
+    base_url: str
+    credential: str | None
+    headers: dict[str, str]
+    place: str
+    region: str
+    preset: str | None
+
+
+class Deployment(Owned):
+    """A model at a provider."""
+
+    name: str
+    model: str
+    provider: str
+    upstream_model: str
+    place: str
+    region: str
+    order: int
+    weight: int
+    max_output_tokens: int
+    price: dict[str, str | None] | None
+
+
+class Model(BaseModel):
+    """A name that clients ask for, and where it leads."""
+
+    model: str
+    deployments: list[Deployment]
+
+
+class AuditEntry(BaseModel):
+    """One entry of the audit log, decoded; `body` is what was hashed."""
+
+    index: int
+    kind: str
+    exchange_id: str | None
+    organisation_id: str | None
+    at: datetime
+    body: dict[str, Any]
+
+
+class Checkpoint(BaseModel):
+    """A signed checkpoint of the audit log."""
+
+    size: int
+    at: datetime
+    note: str
+
+
+class PublicKey(BaseModel):
+    """What verifies the signature of a checkpoint (C2SP signed note)."""
+
+    verifier_key: str
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+OrganisationNew = OrganisationSpec
+
+
+class Page(BaseModel):
+    """A page of a list: `next`, where there is more, is the `cursor` of the page after it."""
+
+    next: str | None
+
+
+class Organisations(Page):
+    """A page of organisations."""
+
+    items: list[Organisation]
+
+
+class Teams(Page):
+    """A page of teams."""
+
+    items: list[Team]
+
+
+class UseCases(Page):
+    """A page of use cases."""
+
+    items: list[UseCase]
+
+
+class Keys(Page):
+    """A page of virtual keys."""
+
+    items: list[Key]
+
+
+class Providers(Page):
+    """A page of providers."""
+
+    items: list[Provider]
+
+
+class Deployments(Page):
+    """A page of deployments."""
+
+    items: list[Deployment]
+
+
+class Models(BaseModel):
+    """Every model."""
+
+    items: list[Model]
+
+
+class AuditEntries(Page):
+    """A page of audit entries."""
+
+    items: list[AuditEntry]
+
+
+class Checkpoints(Page):
+    """A page of checkpoints."""
+
+    items: list[Checkpoint]

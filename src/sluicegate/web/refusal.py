@@ -1,0 +1,43 @@
+"""What the server refuses before an application is asked, and how it says so."""
+
+from http import HTTPStatus
+
+from sluicegate.web.target import split_target
+
+METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+
+
+class Refused(Exception):
+    """`status` and one line of text for the client. Raised in the parser's callbacks it stops the parser."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+    def answer(self, default_head: bytes) -> bytes:
+        """The whole answer; `default_head` holds header lines."""
+        text = self.text.encode("ascii") + b"\n"
+        head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nconnection: close\r\n"
+        head += f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n"
+        return b"%b%b\r\n%b" % (head.encode("ascii"), default_head, text)
+
+
+def check_head(
+    method: bytes, version: str, url: bytes, *, host: bytes | None, chunked: bool, upgrade: bool
+) -> tuple[str, bytes, bytes]:
+    """The decoded path, the path as sent and the query; raises Refused for a head that is well-formed and yet not served."""
+    if version not in ("1.1", "1.0"):
+        raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
+    if upgrade:
+        raise Refused(400, "Upgrades and tunnels are not supported.")
+    if method not in METHODS:
+        raise Refused(405, "This method is not supported.")
+    if host is None and version == "1.1":
+        raise Refused(400, "The Host header is missing.")
+    if chunked and version == "1.0":
+        raise Refused(400, "HTTP/1.0 has no transfer encodings.")
+    target = split_target(url)
+    if target is None:
+        raise Refused(400, "The request target is malformed or ambiguous.")
+    return target

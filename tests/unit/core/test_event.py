@@ -1,0 +1,41 @@
+import pytest
+
+from sluicegate.core.errors import UpstreamError
+from sluicegate.core.event import Event, frame, sse, whole
+
+
+def test_an_untouched_event_keeps_its_bytes() -> None:
+    raw = b'data:  {"a" : 1}\r\n\r\n'
+    event = Event(raw, b'{"a" : 1}')
+    assert event.document == {"a": 1}
+    assert event.raw == raw
+
+
+@pytest.mark.parametrize("data", [b"[DONE]", b"", b"ping"])
+def test_what_is_no_object_has_no_document(data: bytes) -> None:
+    assert Event(b"", data).document is None
+
+
+@pytest.mark.parametrize("data", [b'{"a":', b'{"a": "\xff"}', b"{" + b'"a":{' * 100_000])
+def test_an_object_that_cannot_be_read_is_the_providers_fault(data: bytes) -> None:
+    with pytest.raises(UpstreamError):
+        _ = Event(b"", data).document
+
+
+def test_rewriting_keeps_the_framing() -> None:
+    event = sse({"a": "x"}, "delta")
+    event.document["a"] = "y"
+    event.rewrite()
+    assert event.raw == b'event: delta\ndata: {"a":"y"}\n\n'
+    body = whole({"a": "x"})
+    body.document["a"] = "y"
+    body.rewrite()
+    assert body.raw == b'{"a":"y"}'
+
+
+def test_frame_without_a_name() -> None:
+    assert frame(b"1") == b"data: 1\n\n"
+
+
+def test_white_space_may_stand_before_an_object() -> None:
+    assert Event(b"", b'\n\n {"a": 1}', framed=False).document == {"a": 1}

@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import hyperscan
+import pytest
+
+from sluicegate.dlp import automaton
+from sluicegate.dlp.automaton import Automaton, Expression
+
+ONE: list[Expression] = [(7, "foo[0-9]{2}", 0)]
+
+
+def test_it_reports_every_end() -> None:
+    assert list(Automaton(ONE).reports(b"foo12 foo34")) == [(7, 5), (7, 11)]
+    assert list(Automaton(ONE).reports(b"bar")) == []
+
+
+def test_what_was_kept_finds_the_same(tmp_path: Path) -> None:
+    kept = tmp_path / "automata"
+    first = Automaton(ONE, kept)
+    assert len(list(kept.iterdir())) == 1
+    second = Automaton(ONE, kept)
+    assert list(second.reports(b"foo12")) == list(first.reports(b"foo12")) == [(7, 5)]
+    assert second.size == first.size
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100])
+def test_what_does_not_hold_is_compiled_anew(tmp_path: Path, content: bytes) -> None:
+    Automaton(ONE, tmp_path)
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(content)
+    assert list(Automaton(ONE, tmp_path).reports(b"foo12")) == [(7, 5)]
+    assert path.read_bytes() != content
+
+
+def test_a_folder_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert list(Automaton(ONE, tmp_path / "file").reports(b"foo12")) == [(7, 5)]
+
+
+def test_the_folder_is_bounded(tmp_path: Path) -> None:
+    for number in range(automaton.MAX_KEPT + 3):
+        Automaton([(1, f"a{number}b", 0)], tmp_path)
+    assert len(list(tmp_path.iterdir())) == automaton.MAX_KEPT
+
+
+def test_what_hyperscan_cannot_compile_is_its_error() -> None:
+    with pytest.raises(hyperscan.HyperscanError):
+        Automaton([(1, "a(?=b)", 0)])

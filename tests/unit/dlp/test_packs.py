@@ -1,0 +1,53 @@
+import pytest
+
+from sluicegate.dlp.engine import EDGE
+from sluicegate.dlp.packs import PACKS, Rule, RuleError, example, form, read_pack, shipped
+from tests.support.guardrails import every_rule, rule
+
+RULES = [each for pack in shipped()[0] for each in pack.rules]
+
+
+def found(text: str) -> set[str]:
+    scanner, buffer = every_rule(), f"{EDGE}{text}{EDGE}"
+    hits = [hit for end, number in scanner.ends(buffer) for hit in scanner.confirm(buffer, 1, 1, end, [number])]
+    return {scanner.rules[hit.rule].id for hit in hits if not hit.closing}
+
+
+@pytest.mark.parametrize("each", RULES, ids=lambda each: each.id)
+def test_a_rule_finds_its_examples_and_leaves_its_counterexamples(each: Rule) -> None:
+    assert each.match
+    assert each.no_match
+    assert each.source
+    for text in map(example, each.match):
+        assert each.id in found(text), text
+    for text in map(example, each.no_match):
+        assert each.id not in found(text), text
+
+
+def test_ids_are_unique_and_every_pack_is_read() -> None:
+    packs, content = shipped()
+    assert len(packs) == len(list(PACKS.glob("*.yaml")))
+    assert len({each.id for each in RULES}) == len(RULES)
+    assert b"payment_card" in content
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ({"pattern": "a+"}, "rule own: pattern refused: a repeat without a bound"),
+        ({"validator": "lunh"}, "no validator is called lunh"),
+        ({"before": "xy"}, "a boundary is one class"),
+        ({"context": ("",)}, "a context word"),
+        ({"until": "b*"}, "pattern refused"),
+    ],
+)
+def test_a_rule_that_cannot_be_used_is_named(more: dict[str, object], why: str) -> None:
+    with pytest.raises(RuleError, match=why):
+        form(rule(**{"pattern": "a", **more}))  # type: ignore[arg-type]
+
+
+def test_a_pack_with_an_unknown_key_is_refused_by_its_place() -> None:
+    with pytest.raises(RuleError, match=r"unknown field `patern`.*rules\[0\]"):
+        read_pack(b"{pack: a, description: b, rules: [{id: x, kind: y, severity: low, label: L, patern: z}]}")
+    with pytest.raises(RuleError, match="cannot be read"):
+        read_pack(b"[")

@@ -1,0 +1,114 @@
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from sluicegate.dlp.findings import Action
+from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, Policies, PolicyError, UnknownPolicy
+from sluicegate.settings import Dlp
+from tests.support.guardrails import CARD, policies
+
+SMALL = "policies: {default: {prompt: {payment_card: redact}, answer: {}}}"
+OWN = """
+policies:
+  default: {prompt: {"*": alert, card: block, payment_card: redact, email: allow}, answer: {ticket: redact}}
+rules:
+  - {id: ticket, kind: ticket, severity: low, label: TICKET, pattern: 'T-[0-9]{4}'}
+"""
+
+
+def written(path: Path, content: str) -> Policies:
+    path.write_text(content)
+    return Policies(Dlp(policies=str(path)))
+
+
+def test_what_ships() -> None:
+    own = policies()
+    assert own.path == SHIPPED
+    assert len(own.version) == 16
+    default, strict, off = (own.policy(name) for name in ("default", "strict", "off"))
+    assert default.prompt is not None
+    assert default.answer is not None
+    assert default.prompt.scanner is default.answer.scanner
+    assert strict.unscannable_blocks
+    assert not default.unscannable_blocks
+    assert (off.prompt, off.answer) == (None, None)
+    kinds = {rule.kind: action for rule, action in zip(default.prompt.scanner.rules, default.prompt.actions, strict=True)}
+    assert kinds["credential"] is Action.BLOCK
+    assert kinds["card"] is Action.REDACT
+    assert kinds["email"] is Action.ALERT
+
+
+def test_the_narrowest_name_counts_and_allow_is_not_looked_for(tmp_path: Path) -> None:
+    policy = written(tmp_path / "p.yaml", OWN).policy("default")
+    assert policy.prompt is not None
+    actions = dict(zip([rule.id for rule in policy.prompt.scanner.rules], policy.prompt.actions, strict=True))
+    assert actions["payment_card"] is Action.REDACT
+    assert actions["iban"] is Action.ALERT
+    assert "email_address" not in actions
+    assert policy.answer is not None
+    assert [rule.id for rule in policy.answer.scanner.rules] == ["ticket"]
+    assert len(policy.answer.find([("", "T-1234")])[0].edits) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        ("policies: {a: {prompt: {}, answer: {}, blok: x}}", "policies.a: .*unknown field `blok`"),
+        ("policies: {a: {prompt: {card: reduct}, answer: {}}}", r"policies.a: .*'reduct'.*\$.prompt"),
+        ("policies: {a: {prompt: {carrd: redact}, answer: {}}}", "policies.a.prompt.carrd: no rule and no kind"),
+        ("policies: {a: {prompt: {}}}", "policies.a: .*missing required field `answer`"),
+        ("policies: [", "while parsing"),
+        ("", "Expected `object`"),
+        ("policies: {}\nrules: [{id: x, kind: x, severity: low, label: X, pattern: 'a+'}]", "rule x: .*without a bound"),
+        ("policies: {}\nrules: [{id: iban, kind: x, severity: low, label: X, pattern: 'a'}]", "two are called iban"),
+        ("#" * (MAX_POLICY_BYTES + 1), "larger"),
+    ],
+)
+def test_a_wrong_file_is_refused_by_its_place(tmp_path: Path, content: str, why: str) -> None:
+    with pytest.raises(PolicyError, match=why):
+        written(tmp_path / "p.yaml", content)
+
+
+def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
+    with pytest.raises(PolicyError, match=r"none\.yaml"):
+        Policies(Dlp(policies=str(tmp_path / "none.yaml")))
+    with pytest.raises(UnknownPolicy, match="nobody"):
+        policies().policy("nobody")
+
+
+async def test_a_broken_file_keeps_the_old_policy_and_says_so(tmp_path: Path) -> None:
+    own = written(tmp_path / "p.yaml", SMALL)
+    before = own.edition
+    own.path.write_text("policies: [")
+    assert not await own.reload()
+    assert own.edition is before
+    assert own.failure is not None
+    own.path.write_text(SMALL.replace("redact", "block"))
+    assert await own.reload()
+    assert own.failure is None
+    assert own.version != before.version
+    prompt = own.policy("default").prompt
+    assert prompt is not None
+    assert prompt.find([("", CARD)])[0].blocked
+
+
+async def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
+    own = written(tmp_path / "p.yaml", SMALL)
+    before = own.version
+    read: asyncio.Queue[bool] = asyncio.Queue()
+    watching = asyncio.create_task(own.watch(read.put_nowait))
+    await asyncio.sleep(0)  # the task's first step sets the watch up
+    replacement = tmp_path / "p.yaml.new"
+    replacement.write_text(SMALL.replace("redact", "block"))
+    replacement.replace(tmp_path / "p.yaml")
+    async with asyncio.timeout(20):
+        assert await read.get()
+    assert own.version != before
+    watching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await watching
+
+
+async def test_the_file_that_ships_is_not_watched() -> None:
+    await policies().watch()

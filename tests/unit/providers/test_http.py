@@ -1,0 +1,174 @@
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from sluicegate.core.decision import Reason
+from sluicegate.core.dialect import DialectName
+from sluicegate.core.errors import UpstreamError, UpstreamRejected
+from sluicegate.providers.http import check, check_header
+from sluicegate.secrets.reference import credential
+from tests.support.calls import DOCUMENT, Caller, target
+from tests.support.upstream import Reply, Upstream, chat_events, chat_stream, json_reply, messages_answer
+
+SECRET = "hush" + "-hush"
+KEY = credential("env:KEY", {"KEY": SECRET})
+
+
+async def sent(client: Mapping[str, str] | None = None, /, **changes: Any) -> dict[str, str]:
+    """The headers that a call to such a target sends."""
+    async with Upstream() as upstream, Caller() as caller:
+        await caller.call(target(upstream.base_url + "/v1", credential=KEY, **changes), headers=client)
+        request = upstream.requests[0]
+        assert request.body == DOCUMENT
+        return {**request.headers, ":path": request.path, ":method": request.method}
+
+
+async def test_openai() -> None:
+    headers = await sent({"x-sluicegate-exchange": "e", "traceparent": "t", "cookie": "c", "anthropic-beta": "b\r\nx: y"})
+    assert headers[":path"] == "/v1/chat/completions"
+    assert headers[":method"] == "POST"
+    assert headers["authorization"] == f"Bearer {SECRET}"
+    assert (headers["x-sluicegate-exchange"], headers["traceparent"]) == ("e", "t")
+    assert (headers["accept-encoding"], headers["content-type"]) == ("identity", "application/json")
+    assert "cookie" not in headers
+    assert "anthropic-beta" not in headers
+    assert "anthropic-version" not in headers
+    assert "x" not in headers
+
+
+async def test_anthropic() -> None:
+    headers = await sent(dialect=DialectName.ANTHROPIC_MESSAGES)
+    assert headers[":path"] == "/v1/messages"
+    assert headers["x-api-key"] == SECRET
+    assert headers["anthropic-version"] == "2023-06-01"
+    assert "authorization" not in headers
+    own = await sent({"anthropic-version": "2099-01-01"}, dialect=DialectName.ANTHROPIC_MESSAGES)
+    assert own["anthropic-version"] == "2099-01-01"
+    given = await sent(dialect=DialectName.ANTHROPIC_MESSAGES, headers={"Anthropic-Version": "2024-01-01"})
+    assert given["anthropic-version"] == "2024-01-01"
+
+
+async def test_static_headers() -> None:
+    assert (await sent(headers={"X-Team": "a"}))["x-team"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("Host", "x"), ("content-length", "1"), ("a b", "x"), ("", "x"), ("x:", "y"), ("x", "a\r\nb"), ("x", "é"), ("é", "x")],
+)
+def test_headers_that_cannot_be_set(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match="header"):
+        check_header(name, value)
+    with pytest.raises(ValueError, match="header"):
+        check(target(headers={name: value}))
+
+
+async def test_a_target_that_cannot_be_used_is_unreachable() -> None:
+    async with Caller() as caller:
+        for to in (target("ftp://h"), target(headers={"Host": "x"})):
+            with pytest.raises(UpstreamError) as caught:
+                await caller.call(to)
+            assert caught.value.reason is Reason.UPSTREAM_UNREACHABLE
+
+
+async def test_a_secret_that_cannot_be_read() -> None:
+    async with Caller() as caller:
+        with pytest.raises(UpstreamError) as caught:
+            await caller.call(target(credential=credential("env:NONE", {})))
+        assert caught.value.reason is Reason.UPSTREAM_AUTH
+        assert "NONE" not in caught.value.message
+
+
+async def test_a_new_target_of_the_same_name_is_used_at_once() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        await caller.call(target(upstream.base_url + "/a"))
+        await caller.call(target(upstream.base_url + "/b"))
+        await caller.call(target(upstream.base_url + "/v1", dialect=DialectName.ANTHROPIC_MESSAGES))
+        assert [request.path for request in upstream.requests] == [
+            "/a/chat/completions",
+            "/b/chat/completions",
+            "/v1/messages",
+        ]
+
+
+async def test_an_answer_keeps_its_bytes_and_few_of_its_headers() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        hostile = {"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*", "X-RateLimit-Remaining": "1"}
+        upstream.script(Reply(body=b'{ "a" : 1.0 }', headers=hostile | {"x-request-id": "r\t1", "openai-version": "v"}))
+        async with caller.provider.send(target(upstream.base_url), DOCUMENT, stream=False, headers={}) as answer:
+            assert answer.status == 200
+            assert answer.headers == {"x-upstream-request-id": "r1", "openai-version": "v"}
+            (event,) = await answer.read()
+            assert (event.raw, event.framed, event.document) == (b'{ "a" : 1.0 }', False, {"a": 1})
+            assert await answer.read() == ()
+
+
+async def test_a_stream_keeps_its_bytes() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        upstream.script(chat_stream(["a", "b"]))
+        to = target(upstream.base_url)
+        for _ in range(2):
+            assert [event.raw for event in await caller.call(to, stream=True)] == chat_events(["a", "b"])
+        assert upstream.connections == 1
+
+
+@pytest.mark.parametrize("status", [400, 404, 408, 422, 429, 500, 503, 529])
+async def test_an_error_status_with_a_json_body(status: int) -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        upstream.script(json_reply({"error": {"message": "no"}}, status, headers={"Retry-After": "5", "Set-Cookie": "x"}))
+        with pytest.raises(UpstreamRejected) as caught:
+            await caller.call(target(upstream.base_url), stream=True)
+        assert caught.value.status == status
+        assert json.loads(caught.value.body) == {"error": {"message": "no"}}
+        assert caught.value.headers == {"retry-after": "5"}
+        upstream.script(json_reply({}))
+        assert len(await caller.call(target(upstream.base_url))) == 1
+        assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=500, content_type="text/html", body=b"<html>hush</html>"),
+        Reply(status=500, body=b"<html>"),
+        Reply(status=500, body=b'{"a":"' + b"x" * 100_000 + b'"}'),
+        Reply(status=500, body=b"{}", headers={"Content-Encoding": "gzip"}),
+        json_reply({"error": SECRET}, 400),
+    ],
+)
+async def test_what_never_passes_through(reply: Reply) -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        upstream.script(reply)
+        with pytest.raises(UpstreamRejected) as caught:
+            await caller.call(target(upstream.base_url, credential=KEY))
+        assert caught.value.body == b""
+        assert "hush" not in caught.value.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_the_gateway_s_credential_was_refused(status: int) -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        upstream.script(json_reply({"error": {"message": f"bad key {SECRET}"}}, status))
+        with pytest.raises(UpstreamError) as caught:
+            await caller.call(target(upstream.base_url, credential=KEY))
+        assert (caught.value.reason, caught.value.status) == (Reason.UPSTREAM_AUTH, 502)
+        assert not isinstance(caught.value, UpstreamRejected)
+        assert SECRET not in caught.value.message
+
+
+async def test_a_stream_where_none_was_asked() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        upstream.script(chat_stream(["a"]))
+        with pytest.raises(UpstreamError) as caught:
+            await caller.call(target(upstream.base_url))
+        assert caught.value.reason is Reason.UPSTREAM_INVALID
+
+
+async def test_an_answer_beyond_the_bound() -> None:
+    async with Upstream() as upstream, Caller(max_answer_bytes=100) as caller:
+        upstream.script(messages_answer("x" * 200))
+        with pytest.raises(UpstreamError) as caught:
+            await caller.call(target(upstream.base_url))
+        assert caught.value.reason is Reason.UPSTREAM_INVALID

@@ -1,0 +1,110 @@
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Connection, Engine, create_engine, insert
+
+from sluicegate.core.provider import Credential, Place
+from sluicegate.routing.catalog import Catalog
+from sluicegate.secrets.reference import credential
+from sluicegate.store import tables
+from tests.support.calls import target
+
+T = TypeVar("T")
+OWNED = {"origin": "api", "created_at": 5.5, "updated_at": 5.5}
+
+
+class Rows:
+    """A database as far as the catalogue reads it."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    async def read(self, work: Callable[[Connection], T]) -> T:
+        with self.engine.connect() as connection:
+            return work(connection)
+
+    def provider(self, name: str, **changes: Any) -> None:
+        row = {"name": name, "kind": "http", "dialect": "openai_chat", "base_url": "http://h/v1", "credential": None}
+        self._insert(tables.provider, row | {"headers": {}, "place": "cloud", "region": "", "preset": None} | changes)
+
+    def deployment(self, name: str, model: str, provider: str = "p", **changes: Any) -> None:
+        row = {"name": name, "model": model, "provider": provider, "upstream_model": "*", "place": "cloud", "region": ""}
+        self._insert(tables.deployment, row | {"order": 0, "weight": 1, "max_output_tokens": 9, "price": None} | changes)
+
+    def _insert(self, table: Any, row: dict[str, Any]) -> None:
+        with self.engine.begin() as connection:
+            connection.execute(insert(table), row | OWNED)
+
+
+@pytest.fixture
+def rows(tmp_path: Path) -> Any:
+    engine = create_engine(f"sqlite:///{tmp_path / 'db'}")
+    tables.metadata.create_all(engine)
+    yield Rows(engine)
+    engine.dispose()
+
+
+async def test_exact_then_the_longest_pattern(rows: Rows) -> None:
+    rows.provider("p")
+    for name, model in (("a", "gpt-5"), ("b", "gpt-*"), ("c", "*"), ("d", "gpt-5*"), ("e", "gpt-5")):
+        rows.deployment(name, model)
+    catalog = Catalog(rows, credential)
+    assert catalog.targets("gpt-5") == ()
+    await catalog.reload()
+    found = {model: [t.deployment for t in catalog.targets(model)] for model in ("gpt-5", "gpt-5-mini", "gpt-4", "x")}
+    assert found == {"gpt-5": ["a", "e"], "gpt-5-mini": ["d"], "gpt-4": ["b"], "x": ["c"]}
+    assert [(m.name, m.owner, m.created) for m in catalog.models()] == [("gpt-5", "p", 5)]
+
+
+async def test_a_row_becomes_a_target_and_reload_follows(rows: Rows) -> None:
+    made: list[str] = []
+
+    def counted(reference: str) -> Credential:
+        made.append(reference)
+        return credential(reference)
+
+    rows.provider("p", dialect="anthropic_messages", credential="env:KEY", headers={"x": "y"}, base_url="https://h")
+    rows.deployment("a", "m", place="private_cloud", region="eu", order=2, weight=3, upstream_model="up")
+    catalog = Catalog(rows, counted)
+    await catalog.reload()
+    (found,) = catalog.targets("m")
+    assert (found.dialect, found.base_url, found.headers, found.place) == (
+        "anthropic_messages",
+        "https://h",
+        {"x": "y"},
+        Place.PRIVATE_CLOUD,
+    )
+    assert (found.region, found.order, found.weight, found.upstream_model) == ("eu", 2, 3, "up")
+    assert found.credential is not None
+    assert found.credential.reference == "env:KEY"
+    rows.deployment("b", "n")
+    await catalog.reload()
+    assert catalog.targets("n")[0].credential is found.credential
+    assert made == ["env:KEY"]
+
+
+async def test_a_row_that_cannot_be_used_is_left_out_and_named(rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
+    rows.provider("p")
+    rows.provider("odd", dialect="morse")
+    rows.deployment("a", "m", "odd")
+    rows.deployment("b", "m")
+    catalog = Catalog(rows, credential)
+    with caplog.at_level(logging.ERROR):
+        await catalog.reload()
+    assert [t.deployment for t in catalog.targets("m")] == ["b"]
+    assert caplog.records[0].__dict__["deployment"] == "a"
+
+
+async def test_what_is_offered_comes_after_what_is_declared(rows: Rows) -> None:
+    rows.provider("p")
+    rows.deployment("a", "llama")
+    catalog = Catalog(rows, credential)
+    await catalog.reload()
+    other = target(deployment="ollama/llama", provider="ollama")
+    catalog.offer({"llama": other, "ollama/llama": other})
+    assert [t.deployment for t in catalog.targets("llama")] == ["a"]
+    assert catalog.targets("ollama/llama") == (other,)
+    assert [(m.name, m.owner) for m in catalog.models()] == [("llama", "p"), ("ollama/llama", "ollama")]

@@ -1,0 +1,328 @@
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+import pytest
+
+from sluicegate.core.decision import Reason
+from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
+from sluicegate.core.event import Event, frame, whole
+from sluicegate.core.exchange import Arrival, Exchange
+from sluicegate.core.identity import Budget, Period
+from sluicegate.core.provider import Target
+from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.providers.scripted import Script, ScriptedProvider
+from sluicegate.routing.health import FAILURES, Health
+from sluicegate.settings import Upstream as Bounds
+from sluicegate.stages.s6_call import Call, elsewhere
+from tests.support import upstream
+from tests.support.calls import collect, target
+from tests.support.exchanges import grant
+
+DIALECTS: dict[DialectName, Dialect] = {
+    DialectName.OPENAI_CHAT: OpenAIChat(),
+    DialectName.ANTHROPIC_MESSAGES: AnthropicMessages(),
+}
+A, B, C = (target(deployment=name, kind="scripted") for name in "abc")
+UNREACHABLE = Script(refusal=UpstreamError(Reason.UPSTREAM_UNREACHABLE, "x"))
+TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+CHAT = whole(json.loads(upstream.chat_answer("hi").body))
+
+
+def events(raws: Sequence[bytes]) -> list[Event]:
+    """Server-sent events of these bytes, each on its own line of data."""
+    return [Event(raw, raw.split(b"data: ", 1)[1][:-2]) for raw in raws]
+
+
+def streamed(texts: Sequence[str] = ("a", "b"), **script: Any) -> Script:
+    return Script(batches=[[event] for event in events(upstream.chat_events(texts))], **script)
+
+
+def exchange(
+    *route: Target,
+    stream: bool = False,
+    dialect: DialectName = DialectName.OPENAI_CHAT,
+    headers: Mapping[str, str] | None = None,
+    **fields: Any,
+) -> Exchange:
+    document: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello"}], **fields}
+    if stream:
+        document["stream"] = True
+    spoken = DIALECTS[dialect]
+    asked = Exchange("e" * 32, spoken, Arrival("/v1/x", "127.0.0.1", headers or {}, json.dumps(document).encode()))
+    asked.grant = grant()
+    asked.document = document
+    asked.ask = spoken.read(document)
+    asked.route = route
+    return asked
+
+
+def stage(
+    scripts: Mapping[str, Sequence[Script]], health: Health | None = None, **bounds: Any
+) -> tuple[Call, ScriptedProvider]:
+    provider = ScriptedProvider(scripts)
+    return Call({"scripted": provider}, DIALECTS, health or Health(lambda: 0.0), Bounds(**bounds)), provider
+
+
+async def read(call: Call, asked: Exchange) -> list[Event]:
+    async with call.open(asked) as answer:
+        return await collect(answer)
+
+
+def results(asked: Exchange) -> list[tuple[str, str]]:
+    return [(attempt.deployment, attempt.result) for attempt in asked.attempts]
+
+
+async def test_the_client_s_own_bytes_go_and_the_provider_s_come() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]], headers={"x-upstream-request-id": "r"})]})
+    asked = exchange(A, headers={"traceparent": TRACE, "anthropic-beta": "b", "cookie": "c"})
+    assert await read(call, asked) == [CHAT]
+    assert provider.sent[0].document == asked.arrival.body
+    assert provider.sent[0].headers == {"traceparent": TRACE, "x-sluicegate-exchange": asked.id}
+    assert (asked.usage.input, asked.usage.output, asked.usage.estimated) == (7, 5, False)
+    assert asked.finish == "stop"
+    assert asked.target is A
+    assert asked.called is not None
+    assert results(asked) == [("a", "answered")]
+    assert asked.response_headers == {"x-upstream-request-id": "r"}
+    assert provider.left == [True]
+
+
+async def test_another_name_upstream_and_an_edit_are_sent() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    await read(call, exchange(msgspec.structs.replace(A, upstream_model="other")))
+    await read(call, exchange(msgspec.structs.replace(A, upstream_model="*")))
+    edited = exchange(A)
+    edited.document["messages"][0]["content"] = "redacted"
+    edited.edited = True
+    await read(call, edited)
+    documents = [json.loads(sent.document) for sent in provider.sent]
+    assert [document["model"] for document in documents] == ["other", "m", "m"]
+    assert documents[2]["messages"][0]["content"] == "redacted"
+
+
+async def test_usage_is_asked_for_and_taken_out_again() -> None:
+    call, provider = stage({"a": [UNREACHABLE], "*": [streamed()]})
+    asked = exchange(A, B, stream=True)
+    got = [event.raw for event in await read(call, asked)]
+    assert got == upstream.chat_events(["a", "b"], usage=False)
+    assert all(json.loads(sent.document)["stream_options"] == {"include_usage": True} for sent in provider.sent)
+    assert (asked.usage.input, asked.usage.output) == (7, 2)
+    own = exchange(B, stream=True, stream_options={"include_usage": True})
+    assert [event.raw for event in await read(call, own)] == upstream.chat_events(["a", "b"])
+    assert provider.sent[-1].document == own.arrival.body
+
+
+FAILURES_ELSEWHERE = [
+    UpstreamError(Reason.UPSTREAM_UNREACHABLE, "x"),
+    UpstreamError(Reason.UPSTREAM_AUTH, "x"),
+    UpstreamError(Reason.UPSTREAM_INVALID, "x"),
+    UpstreamTimeout("x"),
+    *(UpstreamRejected(status, b"{}", "x") for status in (408, 429, 500, 503, 529)),
+]
+
+
+@pytest.mark.parametrize("error", FAILURES_ELSEWHERE)
+async def test_it_fails_over_before_the_first_event(error: UpstreamError) -> None:
+    for script in (Script(refusal=error), Script(failure=error)):
+        call, _ = stage({"a": [script], "b": [Script(batches=[[CHAT]])]})
+        asked = exchange(A, B)
+        assert await read(call, asked) == [CHAT]
+        assert results(asked) == [("a", error.reason), ("b", "answered")]
+        assert asked.target is B
+        assert elsewhere(error)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        Script(),
+        Script(batches=[events([b'data: {"error":{"message":"no"}}\n\n'])]),
+        Script(batches=[events([b'data: {"a":\n\n'])]),
+        Script(batches=[events([b'data: ["a"]\n\n'])]),
+        Script(batches=[events([b"data: words\n\n"])]),
+        Script(batches=[[CHAT]]),
+    ],
+)
+async def test_a_stream_that_never_begins_is_no_answer(script: Script) -> None:
+    call, provider = stage({"a": [script], "b": [streamed()]})
+    asked = exchange(A, B, stream=True)
+    assert (await read(call, asked))[-1].data == b"[DONE]"
+    assert asked.target is B
+    assert len(provider.left) == 2
+
+
+async def test_the_client_s_own_error_is_told_at_once() -> None:
+    call, provider = stage({"a": [Script(refusal=UpstreamRejected(400, b'{"error":1}', "x"))]})
+    asked = exchange(A, B)
+    with pytest.raises(UpstreamRejected) as caught:
+        await read(call, asked)
+    assert caught.value.body == b'{"error":1}'
+    assert len(provider.sent) == 1
+    assert results(asked) == [("a", "upstream_rejected")]
+    assert not asked.knows("target")
+
+
+async def test_attempts_are_bounded_and_the_last_failure_is_told() -> None:
+    call, provider = stage({"a": [UNREACHABLE], "*": [Script(refusal=UpstreamTimeout("late"))]}, attempts=2)
+    asked = exchange(A, B, C)
+    with pytest.raises(UpstreamTimeout):
+        await read(call, asked)
+    assert [sent.target for sent in provider.sent] == [A, B]
+
+
+async def test_nothing_after_the_first_event_goes_elsewhere() -> None:
+    health = Health(lambda: 0.0)
+    broken = Script(
+        batches=[[event] for event in events(upstream.chat_events(["a"]))[:2]],
+        failure=UpstreamError(Reason.UPSTREAM_RESET, "x"),
+    )
+    call, provider = stage({"a": [broken]}, health)
+    for _ in range(FAILURES):
+        asked = exchange(A, B, stream=True)
+        async with call.open(asked) as answer:
+            assert await answer.read()
+            assert await answer.read()
+            with pytest.raises(UpstreamError):
+                await answer.read()
+    assert all(sent.target is A for sent in provider.sent)
+    assert asked.usage.estimated
+
+
+async def test_failures_open_the_circuit_and_the_client_s_own_do_not() -> None:
+    health = Health(lambda: 0.0)
+    call, _ = stage({"a": [UNREACHABLE], "b": [Script(refusal=UpstreamRejected(400, b"", "x"))]}, health)
+    for _ in range(FAILURES):
+        for to in (A, B):
+            with pytest.raises(UpstreamError):
+                await read(call, exchange(to))
+    assert not health.available("a")
+    assert health.available("b")
+    limited = UpstreamRejected(429, b"", "x", headers={"retry-after": "5"})
+    call, _ = stage({"c": [Script(refusal=limited)]}, health)
+    with pytest.raises(UpstreamRejected):
+        await read(call, exchange(C))
+    assert not health.available("c")
+
+
+async def test_an_error_in_mid_stream_ends_it() -> None:
+    first = events(upstream.chat_events(["a"]))[:2]
+    script = Script(batches=[first, events([b'data: {"error":{"message":"no","code":503}}\n\n'])])
+    call, _ = stage({"*": [script]})
+    async with call.open(exchange(A, stream=True)) as answer:
+        assert len(await answer.read()) == 2
+        with pytest.raises(UpstreamRejected) as caught:
+            await answer.read()
+        assert caught.value.status == 503
+
+
+async def test_a_client_that_leaves_while_waiting() -> None:
+    call, provider = stage({"*": [Script(hold=asyncio.Event())]})
+    asked = exchange(A, B)
+    task = asyncio.ensure_future(read(call, asked))
+    await provider.entered.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert results(asked) == [("a", "client_gone")]
+    assert asked.target is A
+
+
+async def test_tool_calls_are_noted() -> None:
+    calls = [{"id": "1", "type": "function", "function": {"name": "look", "arguments": "{}"}}]
+    answer = whole(json.loads(upstream.chat_answer("", tool_calls=calls).body))
+    call, _ = stage({"*": [Script(batches=[[answer]])]})
+    asked = exchange(A)
+    await read(call, asked)
+    assert (asked.tool_calls, asked.finish) == (["look"], "tool_calls")
+
+
+ACROSS = msgspec.structs.replace(A, dialect=DialectName.ANTHROPIC_MESSAGES, upstream_model="claude")
+
+
+async def test_across_dialects() -> None:
+    message = whole(json.loads(upstream.messages_answer("salut").body))
+    call, provider = stage({"*": [Script(batches=[[message]])]})
+    asked = exchange(ACROSS, headers={"anthropic-beta": "b"}, seed=7)
+    (event,) = await read(call, asked)
+    assert event.document["choices"][0]["message"]["content"] == "salut"
+    sent = json.loads(provider.sent[0].document)
+    assert (sent["model"], sent["max_tokens"]) == ("claude", 1_000)
+    assert "anthropic-beta" not in provider.sent[0].headers
+    assert (asked.usage.input, asked.usage.output, asked.finish) == (7, 5, "end_turn")
+    assert asked.response_headers["x-sluicegate-dropped"] == "seed"
+
+
+async def test_across_dialects_streamed() -> None:
+    raws = upstream.messages_events(["sa", "lut"])
+    batches = [[Event(raw, raw.split(b"data: ")[1][:-2], raw[7 : raw.index(b"\n")].decode())] for raw in raws]
+    call, _ = stage({"*": [Script(batches=batches)]})
+    got = await read(call, exchange(ACROSS, stream=True))
+    texts = [c["delta"].get("content") or "" for e in got[:-1] for c in e.document["choices"]]
+    assert "".join(texts) == "salut"
+    assert got[-1].data == b"[DONE]"
+
+
+async def test_a_refusal_across_dialects_loses_its_body() -> None:
+    body = b'{"type":"error","error":{"type":"invalid_request_error","message":"too long"}}'
+    call, _ = stage({"*": [Script(refusal=UpstreamRejected(400, body, "x", headers={"retry-after": "1"}))]})
+    with pytest.raises(UpstreamRejected) as caught:
+        await read(call, exchange(ACROSS))
+    assert (caught.value.status, caught.value.body, caught.value.headers) == (400, b"", {"retry-after": "1"})
+    assert "too long" in caught.value.message
+
+
+async def test_what_one_target_cannot_be_asked_goes_to_the_next() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    asked = exchange(ACROSS, B, n=2)
+    await read(call, asked)
+    assert [sent.target for sent in provider.sent] == [B]
+    assert results(asked) == [("b", "answered")]
+    with pytest.raises(UnsupportedFeature):
+        await read(call, exchange(ACROSS, n=2))
+
+
+async def test_an_unknown_kind_is_unreachable() -> None:
+    call, _ = stage({})
+    with pytest.raises(UpstreamError) as caught:
+        await read(call, exchange(target(kind="nobody")))
+    assert caught.value.reason is Reason.UPSTREAM_UNREACHABLE
+
+
+def test_frames_are_what_the_scripts_say() -> None:
+    assert events([frame(b"{}")])[0].data == b"{}"
+
+
+async def test_a_budget_bounds_an_answer_that_the_client_does_not() -> None:
+    """What was reserved for the answer is the most it may become."""
+    for budgets, bound in (((), None), ((Budget("key:k", Period.DAY, None, 10),), A.max_output_tokens)):
+        call, provider = stage({"a": [Script(batches=[[CHAT]])]})
+        asked = exchange(A)
+        del asked.__dict__["grant"]
+        asked.grant = grant(*budgets)
+        await read(call, asked)
+        assert json.loads(provider.sent[0].document).get("max_completion_tokens") == bound
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "travels"),
+    [
+        ("traceparent", TRACE, True),
+        ("traceparent", "my card is 4111 1111 1111 1111", False),
+        ("tracestate", "vendor=anything at all", False),
+        ("anthropic-beta", "context-management-2025-06-27,effort-2025-11-24", True),
+        ("anthropic-beta", "my card is 4111", False),
+        ("anthropic-version", "2023-06-01", True),
+    ],
+)
+async def test_a_clients_header_travels_on_only_in_its_form(name: str, value: str, travels: bool) -> None:
+    target_a = target(deployment="a", kind="scripted", dialect=DialectName.ANTHROPIC_MESSAGES)
+    message = whole(json.loads(upstream.messages_answer("hi").body))
+    call, provider = stage({"a": [Script(batches=[[message]])]})
+    asked = exchange(target_a, dialect=DialectName.ANTHROPIC_MESSAGES, headers={name: value}, max_tokens=5)
+    await read(call, asked)
+    assert (name in provider.sent[0].headers) is travels

@@ -1,0 +1,103 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DatabaseError as SqlError
+
+from sluicegate.settings import Settings
+from sluicegate.store import migrate
+from sluicegate.store.database import DatabaseError
+from sluicegate.store.tables import metadata
+from tests.support.auditing import settings_in
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return settings_in(tmp_path, url)
+
+
+def test_the_migrated_schema_is_the_one_in_tables(migrated: Settings) -> None:
+    with create_engine(migrated.database_url).connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        assert compare_metadata(context, metadata) == []
+        assert migrate.version(connection) == migrate.VERSIONS[-1]
+    connection.engine.dispose()
+
+
+def test_the_audit_tables_refuse_to_be_changed(migrated: Settings) -> None:
+    engine = create_engine(migrated.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO audit_entry (log_index, body, at_ns, kind) VALUES (0, 'x', 1, 'act')"))
+        connection.execute(
+            text(
+                "INSERT INTO audit_checkpoint (size, note, at_ns, frontier, leaves, open_intents)"
+                " VALUES (1, 'n', 1, '', '', '')"
+            )
+        )
+    statements = [f"{act} {table}" for table in ("audit_entry", "audit_checkpoint") for act in ("DELETE FROM", "TRUNCATE")]
+    statements += ["UPDATE audit_entry SET at_ns = 2", "UPDATE audit_checkpoint SET note = 'm'"]
+    for statement in statements:
+        if "TRUNCATE" in statement and engine.dialect.name == "sqlite":
+            continue
+        with pytest.raises(SqlError, match="append-only"), engine.begin() as connection:
+            connection.execute(text(statement))
+    engine.dispose()
+
+
+def test_a_schema_that_is_current_starts_no_process(migrated: Settings) -> None:
+    before = sys.modules.copy()
+    migrate.ensure(migrated)
+    assert set(sys.modules) == set(before)
+
+
+def test_an_unknown_version_is_refused(migrated: Settings) -> None:
+    engine = create_engine(migrated.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(migrate.SchemaMismatch, match=r"9999.*newer version"):
+        migrate.ensure(migrated)
+
+
+def test_tables_of_somebody_else_are_refused(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    engine = create_engine(settings.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE stranger (x INTEGER)"))
+    engine.dispose()
+    with pytest.raises(migrate.SchemaMismatch, match="none that says which version"):
+        migrate.ensure(settings)
+
+
+def test_the_known_versions_are_those_of_the_scripts() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    script = ScriptDirectory.from_config(config)
+    assert tuple(revision.revision for revision in reversed(list(script.walk_revisions()))) == migrate.VERSIONS
+
+
+def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:
+    program = "import sys, pathlib; from sluicegate.settings import Settings; from sluicegate.store import migrate; "
+    program += "migrate.ensure(Settings(data_dir=pathlib.Path(sys.argv[1]))); print('alembic' in sys.modules)"
+    started = [
+        subprocess.Popen([sys.executable, "-c", program, str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    for process in started:
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (0, b"False\n"), err
+
+
+def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://user:hidden@/x?host={tmp_path}"
+    settings = Settings.model_validate({"data_dir": tmp_path, "database": {"url": url}})
+    with pytest.raises(DatabaseError) as caught:
+        migrate.ensure(settings)
+    assert "hidden" not in str(caught.value)

@@ -1,0 +1,211 @@
+import asyncio
+import sqlite3
+import threading
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import IntegrityError
+
+from sluicegate.settings import Settings
+from sluicegate.store.database import Database
+from sluicegate.store.rows import Rows
+from sluicegate.store.writer import QueueFull, WriteFailed, Writer
+from tests.support.auditing import settings_in
+
+SPENDING = Rows("spending", ("scope", "window", "tokens", "nano_usd"))
+
+
+class Scopes:
+    """Writes names into `spending`, and remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[str]] = []
+        self.told: list[str] = []
+        self.gate = threading.Event()
+        self.gate.set()
+        self.entered = threading.Event()
+        self.failing: Exception | None = None
+
+    def apply(self, connection: Connection, items: Sequence[str]) -> Sequence[Any]:
+        self.entered.set()
+        assert self.gate.wait(10)
+        if self.failing is not None:
+            raise self.failing
+        SPENDING.insert(connection, [(item, "total", 0, 0) for item in items])
+        self.groups.append(list(items))
+        return [f"wrote {item}" for item in items]
+
+    def due(self) -> float | None:
+        return None
+
+    def committed(self) -> None:
+        self.told.append("committed")
+
+    def rolled_back(self) -> None:
+        self.told.append("rolled back")
+
+
+class Bench:
+    def __init__(self, folder: Path, **audit: Any) -> None:
+        settings_in(folder)
+        settings = Settings.model_validate({"data_dir": folder, "audit": audit, "traces": {"queue": 50, "batch": 20}})
+        self.database = Database(settings)
+        self.writer = Writer(self.database, settings)
+        self.batch = Scopes()
+
+    async def hold(self) -> "asyncio.Future[Any]":
+        """Let the thread stand in the middle of a group of one."""
+        self.batch.gate.clear()
+        held = self.writer.submit(self.batch, "held")
+        await asyncio.get_running_loop().run_in_executor(None, self.batch.entered.wait)
+        return held
+
+    def names(self) -> list[str]:
+        with self.database.connect() as connection:
+            return list(connection.execute(text("SELECT scope FROM spending ORDER BY scope")).scalars())
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path, queue=40, commit_timeout=30)
+    made.writer.start()
+    yield made
+    made.batch.gate.set()
+    await made.writer.stop()
+    made.database.close()
+
+
+async def test_what_gathers_while_the_thread_commits_is_one_group(bench: Bench) -> None:
+    held = await bench.hold()
+    later = [bench.writer.submit(bench.batch, f"n{n:02}") for n in range(30)]
+    await asyncio.sleep(0)
+    bench.batch.gate.set()
+    assert await held == "wrote held"
+    assert await asyncio.gather(*later) == [f"wrote n{n:02}" for n in range(30)]
+    assert [len(group) for group in bench.batch.groups] == [1, 30]
+    assert len(bench.names()) == 31
+
+
+async def test_a_full_queue_refuses_at_once(bench: Bench) -> None:
+    held = await bench.hold()
+    later = [bench.writer.submit(bench.batch, f"n{n:02}") for n in range(39)]
+    with pytest.raises(QueueFull):
+        bench.writer.submit(bench.batch, "one too many")
+    bench.batch.gate.set()
+    await asyncio.gather(held, *later)
+    assert await bench.writer.submit(bench.batch, "again") == "wrote again"
+
+
+async def test_a_group_that_fails_fails_for_all_and_the_next_one_is_written(bench: Bench) -> None:
+    bench.batch.failing = sqlite3.OperationalError("disk I/O error")
+    answers = await asyncio.gather(*(bench.writer.submit(bench.batch, f"n{n}") for n in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in answers] == [WriteFailed] * 5
+    assert all(isinstance(answer, WriteFailed) and answer.__cause__ is bench.batch.failing for answer in answers)
+    assert len({id(answer) for answer in answers}) == 5
+    assert bench.batch.told == ["rolled back"]
+    bench.batch.failing = None
+    assert await bench.writer.submit(bench.batch, "after") == "wrote after"
+    assert bench.names() == ["after"]
+
+
+async def test_a_database_that_can_be_written_again_is_noticed_though_nothing_is_submitted(bench: Bench) -> None:
+    bench.batch.failing = sqlite3.OperationalError("disk I/O error")
+    with pytest.raises(WriteFailed):
+        await bench.writer.submit(bench.batch, "n")
+    assert bench.writer.failing
+    bench.batch.failing = None
+    bench.batch.told.clear()
+    while "committed" not in bench.batch.told:  # told by the writer's thread
+        await asyncio.sleep(0)
+    assert not bench.writer.failing
+
+
+async def test_what_waits_too_long_is_refused_and_then_not_written(tmp_path: Path) -> None:
+    bench = Bench(tmp_path, commit_timeout=0.05)
+    bench.writer.start()
+    held = await bench.hold()
+    late = bench.writer.submit(bench.batch, "late")
+    for future in (held, late):
+        with pytest.raises(WriteFailed, match="commit_timeout"):
+            await future
+    bench.batch.gate.set()
+    await bench.writer.stop()
+    assert bench.names() == ["held"]  # its group had begun; the answer was late, the entry is there
+    bench.database.close()
+
+
+async def test_a_cancelled_task_waits_until_its_item_is_durable(bench: Bench) -> None:
+    held = await bench.hold()
+
+    async def write() -> None:
+        await bench.writer.submit(bench.batch, "gone")
+
+    task = asyncio.ensure_future(write())
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    assert not task.done()
+    bench.batch.gate.set()
+    assert await held == "wrote held"
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert bench.names() == ["gone", "held"]
+
+
+async def test_a_work_that_raises_is_undone_alone(bench: Bench) -> None:
+    def fail(connection: Connection) -> None:
+        connection.execute(text("INSERT INTO spending VALUES ('half', 'total', 0, 0)"))
+        connection.execute(text("INSERT INTO spending VALUES ('half', 'total', 0, 0)"))
+
+    def work(connection: Connection) -> str:
+        connection.execute(text("INSERT INTO spending VALUES ('whole', 'total', 0, 0)"))
+        return "done"
+
+    answers = await asyncio.gather(bench.writer.write(fail), bench.writer.write(work), return_exceptions=True)
+    assert isinstance(answers[0], IntegrityError)
+    assert answers[1] == "done"
+    assert bench.names() == ["whole"]
+
+
+async def test_offered_rows_are_written_and_never_fail_the_group(bench: Bench) -> None:
+    offers = Scopes()
+    assert all(bench.writer.offer(offers, f"offered {n:02}") for n in range(45))
+    await bench.writer.flush()
+    assert len(bench.names()) == 45
+    for _ in range(20):  # there already, and as many as ride along with an entry
+        assert bench.writer.offer(offers, "offered 00")
+    await bench.writer.submit(bench.batch, "entry")
+    assert bench.writer.lost == 20
+    assert "entry" in bench.names()
+
+
+async def test_offered_rows_are_flushed_when_nothing_else_happens(bench: Bench) -> None:
+    offers = Scopes()
+    offers.entered.clear()
+    for n in range(45):
+        bench.writer.offer(offers, f"offered {n:02}")
+    await asyncio.get_running_loop().run_in_executor(None, offers.entered.wait)
+    await bench.writer.stop()
+    assert len(bench.names()) == 45
+    assert max(len(group) for group in offers.groups) <= 20
+
+
+async def test_offers_beyond_the_bound_are_dropped_and_counted(bench: Bench) -> None:
+    held = await bench.hold()
+    taken = [bench.writer.offer(bench.batch, f"o{n}") for n in range(60)]
+    assert (taken.count(True), taken.count(False), bench.writer.lost) == (50, 10, 10)
+    bench.batch.gate.set()
+    await held
+
+
+async def test_stopping_writes_what_waits_and_then_refuses(bench: Bench) -> None:
+    waiting = [bench.writer.submit(bench.batch, f"n{n:02}") for n in range(30)]
+    bench.writer.offer(bench.batch, "offered")
+    await bench.writer.stop()
+    assert [future.result() for future in waiting] == [f"wrote n{n:02}" for n in range(30)]
+    assert len(bench.names()) == 31
+    with pytest.raises(QueueFull):
+        bench.writer.submit(bench.batch, "too late")

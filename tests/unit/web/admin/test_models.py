@@ -1,0 +1,59 @@
+"""What the API takes: every model refuses what it does not know."""
+
+import pytest
+from pydantic import ValidationError
+
+from sluicegate.settings import Section
+from sluicegate.web.admin import models
+
+TAKEN = [
+    model
+    for model in vars(models).values()
+    if isinstance(model, type) and issubclass(model, Section) and model is not Section
+]
+FORBIDDEN = [
+    "id",
+    "role",
+    "is_admin",
+    "tenant_id",
+    "organisation",
+    "origin",
+    "created_at",
+    "budget_spent",
+    "allowed_routes",
+    "version",
+]
+
+
+@pytest.mark.parametrize("model", TAKEN, ids=lambda model: model.__name__)
+@pytest.mark.parametrize("field", FORBIDDEN)
+def test_mass_assignment(model: type[Section], field: str) -> None:
+    if model.__module__ != models.__name__:
+        return
+    with pytest.raises(ValidationError) as caught:
+        model.model_validate({field: "x"})
+    assert (field,) in [error["loc"] for error in caught.value.errors() if error["type"] == "extra_forbidden"]
+
+
+@pytest.mark.parametrize("name", ["", " a", "a b", "../a", "a\x00", "{{7*7}} ", "${jndi:x}", "a" * 129, "é", "-a"])
+def test_names(name: str) -> None:
+    with pytest.raises(ValidationError):
+        models.TeamNew(organisation_id="0" * 32, name=name)
+
+
+@pytest.mark.parametrize("network", ["10.0.0.1/8", "x", "10.0.0.0/33", ""])
+def test_networks(network: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        models.UseCaseChange(networks=(network,))
+    assert not network or network not in caught.value.errors()[0]["msg"]
+
+
+@pytest.mark.parametrize("principal", ["x", "user:", "admin:x", "user:a b", "user:a\n", "service_account:" + "a" * 129])
+def test_principals(principal: str) -> None:
+    with pytest.raises(ValidationError):
+        models.KeyNew(use_case_id="0" * 32, name="k", principal=principal)
+
+
+def test_templates_are_text() -> None:
+    for text in ("{{7*7}}", "${jndi:ldap://x}", "%n", "{0.__class__}"):
+        assert models.UseCaseChange(purpose=text).purpose == text

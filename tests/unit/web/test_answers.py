@@ -1,0 +1,93 @@
+import json
+from typing import Any
+
+from sluicegate.core.decision import Decision, Reason, Verdict, deny
+from sluicegate.core.errors import Denied, UpstreamRejected
+from sluicegate.core.event import frame, sse, whole
+from sluicegate.core.exchange import Arrival, Exchange
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.web.answers import Reply
+
+
+class Sent:
+    """What an ASGI server was given."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    async def __call__(self, message: dict[str, Any]) -> None:
+        self.messages.append(message)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {name.decode(): value.decode() for name, value in self.messages[0]["headers"]}
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(message["body"] for message in self.messages[1:])
+
+    @property
+    def ended(self) -> bool:
+        return not self.messages[-1].get("more_body", True)
+
+
+def make() -> Exchange:
+    return Exchange("ab" * 16, OpenAIChat(), Arrival("/v1/chat/completions", "127.0.0.1", {}, b"{}"))
+
+
+async def test_a_whole_answer_leaves_as_json_with_its_length() -> None:
+    sent, exchange = Sent(), make()
+    exchange.policy_version = "abc"
+    exchange.decisions.append(("s4_inspect_prompt", Decision(Verdict.REDACT, Reason.PROMPT_REDACTED)))
+    exchange.response_headers["x-ratelimit-remaining-requests"] = "9"
+    body = whole({"a": 1})
+    await Reply(exchange, sent).events([body], True)
+    assert sent.messages[0]["status"] == 200
+    assert sent.body == body.raw
+    assert sent.headers["content-length"] == str(len(body.raw))
+    assert sent.headers["content-type"] == "application/json"
+    assert sent.headers["x-sluicegate-exchange"] == sent.headers["request-id"] == "ab" * 16
+    assert sent.headers["x-sluicegate-policy"] == "abc"
+    assert sent.headers["x-sluicegate-decisions"] == "s4_inspect_prompt=prompt_redacted"
+    assert sent.headers["x-ratelimit-remaining-requests"] == "9"
+
+
+async def test_a_stream_leaves_event_by_event_and_nothing_before_the_first() -> None:
+    sent = Sent()
+    reply = Reply(make(), sent)
+    assert not sent.messages
+    first, last = sse({"a": 1}), sse({"b": 2})
+    await reply.events([first], False)
+    await reply.events([last], True)
+    assert sent.headers["content-type"].startswith("text/event-stream")
+    assert "content-length" not in sent.headers
+    assert sent.body == first.raw + last.raw
+    assert sent.ended
+
+
+async def test_a_failure_before_the_first_event_is_a_plain_error() -> None:
+    sent = Sent()
+    denied = Denied(deny(Reason.RATE_REQUESTS), headers={"retry-after": "7"})
+    await Reply(make(), sent).failure(denied)
+    assert sent.messages[0]["status"] == 429
+    assert sent.headers["retry-after"] == "7"
+    assert sent.headers["x-sluicegate-reason"] == "rate_requests"
+    assert json.loads(sent.body)["error"]["code"] == "rate_requests"
+
+
+async def test_a_failure_in_mid_answer_is_an_error_event_and_no_clean_end() -> None:
+    sent = Sent()
+    reply = Reply(make(), sent)
+    await reply.events([sse({"a": 1})], False)
+    await reply.failure(Denied(deny(Reason.ANSWER_BLOCKED)))
+    assert b'"answer_blocked"' in sent.body
+    assert frame(b"[DONE]") not in sent.body
+    assert sent.ended
+
+
+async def test_a_providers_own_words_pass() -> None:
+    error = UpstreamRejected(422, b'{"error":{"message":"theirs"}}', "ours")
+    sent = Sent()
+    await Reply(make(), sent).failure(error)
+    assert sent.messages[0]["status"] == 422
+    assert sent.body == error.body

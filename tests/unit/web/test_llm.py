@@ -1,0 +1,165 @@
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import pytest
+
+from sluicegate.core.decision import Reason, deny
+from sluicegate.core.errors import Denied, GatewayError
+from sluicegate.core.event import Event, whole
+from sluicegate.core.exchange import Exchange
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.pipeline import Pipeline, Send
+from sluicegate.settings import Server
+from sluicegate.web.cycle import EXTENSION
+from sluicegate.web.llm import Llm, Surface
+from tests.unit.web.test_answers import Sent
+
+SURFACE = Surface("/v1/chat/completions", OpenAIChat())
+
+
+class Fake(Pipeline):
+    """A pipeline that hands each exchange to `act`."""
+
+    def __init__(self, act: Callable[[Exchange, Send], Awaitable[None]]) -> None:
+        super().__init__((), None)  # type: ignore[arg-type]  # nothing is called: run is replaced
+        self.act = act
+        self.exchanges: list[Exchange] = []
+
+    async def run(self, exchange: Exchange, send: Send) -> None:
+        self.exchanges.append(exchange)
+        await self.act(exchange, send)
+
+
+class Cycle:
+    """A client that leaves when told."""
+
+    def __init__(self) -> None:
+        self.gone: Callable[[], object] = lambda: None
+
+    def watch(self, callback: Callable[[], object]) -> None:
+        self.gone = callback
+
+
+async def answer(_exchange: Exchange, send: Send) -> None:
+    events: Sequence[Event] = [whole({"ok": True})]
+    await send(events, True)
+
+
+def scope(**changes: Any) -> dict[str, Any]:
+    base = {
+        "type": "http",
+        "method": "POST",
+        "path": SURFACE.path,
+        "client": ("10.0.0.9", 1),
+        "headers": [(b"content-type", b"application/json")],
+    }
+    return {**base, **changes}
+
+
+async def receive() -> dict[str, Any]:
+    return {"type": "http.request", "body": b'{"a":1}', "more_body": False}
+
+
+async def test_a_request_becomes_an_exchange_and_its_answer_leaves() -> None:
+    pipeline, sent = Fake(answer), Sent()
+    await Llm(pipeline, Server())(SURFACE, scope(), receive, sent)
+    assert json.loads(sent.body) == {"ok": True}
+    arrival = pipeline.exchanges[0].arrival
+    assert (arrival.body, arrival.peer, arrival.surface) == (b"", "10.0.0.9", SURFACE.path)
+    assert await pipeline.exchanges[0].receive() == b'{"a":1}'
+
+
+@pytest.mark.parametrize(
+    ("changes", "settings", "reason"),
+    [
+        ({"method": "GET"}, {}, Reason.METHOD_NOT_ALLOWED),
+        ({"headers": [(b"content-type", b"text/plain")]}, {}, Reason.UNSUPPORTED_MEDIA_TYPE),
+        ({}, {"max_body_bytes": 3}, Reason.TOO_LARGE),
+    ],
+)
+async def test_what_http_finds_wrong_is_told_by_the_path(
+    changes: dict[str, Any], settings: dict[str, Any], reason: Reason
+) -> None:
+    pipeline = Fake(answer)
+    await Llm(pipeline, Server(**settings))(SURFACE, scope(**changes), receive, Sent())
+    with pytest.raises(GatewayError) as error:
+        await pipeline.exchanges[0].receive()
+    assert error.value.reason is reason
+
+
+async def test_the_body_stays_with_the_client_until_it_is_asked_for() -> None:
+    async def refuse(_exchange: Exchange, _send: Send) -> None:
+        raise Denied(deny(Reason.NO_CREDENTIAL))
+
+    async def never() -> dict[str, Any]:
+        raise AssertionError("the body was read")
+
+    sent = Sent()
+    await Llm(Fake(refuse), Server())(SURFACE, scope(), never, sent)
+    assert sent.messages[0]["status"] == 401
+
+
+async def test_beyond_max_exchanges_the_fault_is_overload() -> None:
+    inside, leave = asyncio.Event(), asyncio.Event()
+
+    async def wait(exchange: Exchange, send: Send) -> None:
+        if exchange.arrival.fault is None:
+            inside.set()
+            await leave.wait()
+        await answer(exchange, send)
+
+    pipeline = Fake(wait)
+    llm = Llm(pipeline, Server(max_exchanges=1))
+    first = asyncio.ensure_future(llm(SURFACE, scope(), receive, Sent()))
+    await inside.wait()
+    await llm(SURFACE, scope(), receive, Sent())
+    fault = pipeline.exchanges[1].arrival.fault
+    assert fault is not None
+    assert fault.reason is Reason.OVERLOADED
+    leave.set()
+    await first
+
+
+async def test_an_error_is_answered_in_the_dialect() -> None:
+    async def refuse(_exchange: Exchange, _send: Send) -> None:
+        raise Denied(deny(Reason.MODEL_NOT_ALLOWED))
+
+    sent = Sent()
+    await Llm(Fake(refuse), Server())(SURFACE, scope(), receive, sent)
+    assert sent.messages[0]["status"] == 403
+    assert json.loads(sent.body)["error"]["code"] == "model_not_allowed"
+
+
+async def test_a_client_that_leaves_cancels_the_exchange_and_nothing_else() -> None:
+    inside, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def wait(_exchange: Exchange, _send: Send) -> None:
+        inside.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    cycle = Cycle()
+    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(extensions={EXTENSION: cycle}), receive, Sent()))
+    await inside.wait()
+    cycle.gone()
+    await task
+    assert cancelled.is_set()
+
+
+async def test_a_server_that_stops_cancels_as_usual() -> None:
+    inside = asyncio.Event()
+
+    async def wait(_exchange: Exchange, _send: Send) -> None:
+        inside.set()
+        await asyncio.Event().wait()
+
+    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(), receive, Sent()))
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task

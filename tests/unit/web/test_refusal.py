@@ -1,0 +1,50 @@
+"""What is refused before an application is asked."""
+
+import pytest
+
+from sluicegate.web.refusal import Refused, check_head
+
+
+def check(
+    method: bytes = b"GET",
+    version: str = "1.1",
+    url: bytes = b"/a?b",
+    *,
+    host: bytes | None = b"h",
+    chunked: bool = False,
+    upgrade: bool = False,
+) -> tuple[str, bytes, bytes]:
+    return check_head(method, version, url, host=host, chunked=chunked, upgrade=upgrade)
+
+
+def test_served() -> None:
+    assert check() == ("/a", b"/a", b"b")
+    assert check(version="1.0", host=None) == ("/a", b"/a", b"b")
+    assert check(b"POST", chunked=True) == ("/a", b"/a", b"b")
+
+
+@pytest.mark.parametrize(
+    ("status", "change"),
+    [
+        (505, {"version": "2.0"}),
+        (400, {"upgrade": True}),
+        (405, {"method": b"TRACE"}),
+        (400, {"host": None}),
+        (400, {"version": "1.0", "chunked": True}),
+        (400, {"url": b"//"}),
+    ],
+)
+def test_refused(status: int, change: dict[str, object]) -> None:
+    with pytest.raises(Refused) as caught:
+        check(**change)  # type: ignore[arg-type]  # one changed argument each
+    assert caught.value.status == status
+
+
+def test_answer_closes() -> None:
+    answer = Refused(431, "Too much.").answer(b"date: now\r\n")
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert head.startswith(b"HTTP/1.1 431 Request Header Fields Too Large\r\n")
+    assert b"\r\nconnection: close\r\n" in head
+    assert b"\r\ndate: now" in head
+    assert b"content-length: %d" % len(text) in head
+    assert text == b"Too much.\n"
