@@ -34,12 +34,14 @@ class Original:
         self.key = ""
         asyncio.run(self._fill(SIZE // 2))
         shutil.copy(folder / "log" / "sluicegate.db", folder / "older.db")
+        shutil.copy(folder / "log" / PUBLISHED, folder / PUBLISHED)
         asyncio.run(self._fill(SIZE))
         self.note = (folder / "log" / PUBLISHED).read_text()
         # another log that goes on from the older one, signed with the same key: a fork
         fork = folder / "fork"
         fork.mkdir()
         shutil.copy(folder / "older.db", fork / "sluicegate.db")
+        shutil.copy(folder / PUBLISHED, fork / PUBLISHED)
         shutil.copy(folder / "log" / "audit.key", fork / "audit.key")
         self.settings = Settings.model_validate({**self.settings.model_dump(), "data_dir": fork})
         asyncio.run(self._fill(SIZE))
