@@ -29,6 +29,8 @@ from sluicegate.core.stage import Guard, Passive, Stage
 
 log = logging.getLogger(__name__)
 
+DENY = Verdict.DENY
+
 Send = Callable[[Sequence[Event], bool], Awaitable[None]]
 """Takes the next events for the client; True with the last ones. Raises ClientGone."""
 
@@ -89,7 +91,7 @@ class Pipeline:
             exchange.stage = stage.name
             decision = await stage.admit(exchange)
             exchange.decisions.append((stage.name, decision))
-            if decision.verdict is Verdict.DENY:
+            if decision.verdict is DENY:
                 raise Denied(decision, headers=exchange.response_headers)
 
     async def _relay(self, exchange: Exchange, answer: Answer, send: Send) -> Sequence[Event]:

@@ -15,6 +15,7 @@ from sluicegate.store.tables import trace
 
 log = logging.getLogger(__name__)
 
+ALLOW = Verdict.ALLOW
 _COLUMNS = tuple(column.name for column in trace.columns)
 _ROWS = Rows("trace", _COLUMNS, "ON CONFLICT (exchange_id) DO NOTHING")
 _FINISH = 64
@@ -103,6 +104,6 @@ def _detail(decisions: Sequence[Any], attempts: Sequence[Any]) -> str:
     found = [
         (stage, decision.verdict, decision.reason, decision.detail)
         for stage, decision in decisions
-        if decision.verdict is not Verdict.ALLOW
+        if decision.verdict is not ALLOW
     ]
     return _encode({"decisions": found, "attempts": [(tried.deployment, tried.result) for tried in attempts]}).decode()

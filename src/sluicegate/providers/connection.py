@@ -45,6 +45,10 @@ class State(Enum):
     CLOSED = auto()
 
 
+# CPython 3.11 takes ten times as long for `State.HEAD` as for a name of the module, and each event asks several times.
+_IDLE, _HEAD, _BODY, _DONE, _DRAINING, _CLOSED = State
+
+
 class StaleConnectionError(Exception):
     """A connection that was kept open was closed by the provider before a byte of the answer came; a new one may do."""
 
@@ -78,7 +82,7 @@ class Connection(asyncio.Protocol):
         self._informational = 0
         self._until_close = False
         """Whether the answer has no length, so that only the end of the connection ends it."""
-        self.state = State.IDLE
+        self.state = _IDLE
         self.uses = 0
         self.idle_since = 0.0
         self.status = 0
@@ -91,7 +95,7 @@ class Connection(asyncio.Protocol):
     def begin(self, head: bytes, body: bytes) -> None:
         """Send a request; `head` ends with its empty line."""
         transport = cast(asyncio.Transport, self._transport)
-        self.state = State.HEAD
+        self.state = _HEAD
         self.uses += 1
         self.status = 0
         self.headers = {}
@@ -107,7 +111,7 @@ class Connection(asyncio.Protocol):
 
     async def head(self) -> None:
         """Wait for the answer's head. Raises UpstreamError, UpstreamTimeout or StaleConnectionError."""
-        while self.state is State.HEAD:
+        while self.state is _HEAD:
             await self._wake()
         if self.status == 0 and self._error is not None:
             raise self._error
@@ -126,17 +130,17 @@ class Connection(asyncio.Protocol):
                     return data
             if self._error is not None:
                 raise self._error
-            if self.state is not State.BODY:
+            if self.state is not _BODY:
                 return b""
             await self._wake()
 
     def release(self) -> bool:
         """Make the connection ready for the next call; False where that cannot be, and then it is closed."""
         transport = self._transport
-        if self.state is not State.DONE or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+        if self.state is not _DONE or transport is None or transport.is_closing() or transport.get_write_buffer_size():
             self.close()
             return False
-        self.state = State.IDLE
+        self.state = _IDLE
         self._pieces = []
         self.idle_since = self._loop.time()
         return True
@@ -146,9 +150,9 @@ class Connection(asyncio.Protocol):
 
         False where there is nothing to wait for; else `on_free` tells how it ended.
         """
-        if self.state is not State.BODY or self._until_close:
+        if self.state is not _BODY or self._until_close:
             return False
-        self.state = State.DRAINING
+        self.state = _DRAINING
         self._pieces = []
         self._buffered = self._wire = 0
         if self._paused:
@@ -165,7 +169,7 @@ class Connection(asyncio.Protocol):
 
     def usable(self) -> bool:
         """Whether a call may begin: it is open, and the provider has neither closed it nor sent anything more."""
-        return self.state is State.IDLE and self._transport is not None and not self._poll.poll(0)
+        return self.state is _IDLE and self._transport is not None and not self._poll.poll(0)
 
     @property
     def pending(self) -> bool:
@@ -187,7 +191,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Bytes of an answer, or bytes nobody asked for."""
         state = self.state
-        if state is not State.HEAD and state is not State.BODY and state is not State.DRAINING:
+        if state is not _HEAD and state is not _BODY and state is not _DRAINING:
             self._break(Reason.UPSTREAM_INVALID, "The provider sent more than its answer.")
             return
         self._wire += len(data)
@@ -200,7 +204,7 @@ class Connection(asyncio.Protocol):
         else:
             self._received()
         waiter = self._waiter
-        if waiter is not None and not waiter.done() and (self._pieces or self.state is not State.HEAD):
+        if waiter is not None and not waiter.done() and (self._pieces or self.state is not _HEAD):
             waiter.set_result(None)
 
     def eof_received(self) -> None:
@@ -210,11 +214,11 @@ class Connection(asyncio.Protocol):
         """The connection is gone."""
         self._transport = None
         self._unset_timer()
-        if self.state is State.HEAD and self._wire == 0 and self.uses > 1:
+        if self.state is _HEAD and self._wire == 0 and self.uses > 1:
             self._end(StaleConnectionError())
-        elif self.state is State.HEAD:
+        elif self.state is _HEAD:
             self._end(UpstreamError(Reason.UPSTREAM_RESET, "The provider closed the connection before it answered."))
-        elif self.state is State.BODY and self._until_close and exc is None:
+        elif self.state is _BODY and self._until_close and exc is None:
             self._finished()
         elif exc is not None:
             self._end(UpstreamError(Reason.UPSTREAM_RESET, "The provider broke off its answer."))
@@ -225,12 +229,12 @@ class Connection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """An answer begins; a second one to the same request is an error."""
-        if self.state is not State.HEAD:
+        if self.state is not _HEAD:
             raise _ProtocolError
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """One header of the answer's head, or a trailer, which means nothing here."""
-        if self.state is State.HEAD:
+        if self.state is _HEAD:
             self.headers[name.lower()] = value
 
     def on_headers_complete(self) -> None:
@@ -247,7 +251,7 @@ class Connection(asyncio.Protocol):
             raise _ProtocolError
         self._until_close = not length and coding is None and status not in (204, 304)
         self.status = status
-        self.state = State.BODY
+        self.state = _BODY
 
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
@@ -256,11 +260,11 @@ class Connection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """The answer is over, or an informational head is."""
-        if self.state is State.HEAD:
+        if self.state is _HEAD:
             return
         self._until_close = not self._parser.should_keep_alive()
-        held = self.state is State.BODY
-        self.state = State.DONE
+        held = self.state is _BODY
+        self.state = _DONE
         if not held:
             self._loop.call_soon(self._on_free, self)
 
@@ -269,12 +273,12 @@ class Connection(asyncio.Protocol):
     def _received(self) -> None:
         """After each read: bounds, back-pressure and timeouts."""
         state, bounds = self.state, self._bounds
-        if state is State.DONE:
+        if state is _DONE:
             self._finished()
-        elif state is State.HEAD:
+        elif state is _HEAD:
             if self._wire > bounds.max_head_bytes:
                 self._break(Reason.UPSTREAM_INVALID, "The head of the provider's answer is longer than allowed.")
-        elif state is State.DRAINING:
+        elif state is _DRAINING:
             if self._wire > DRAIN_BYTES:
                 self.close()
         elif self._wire > bounds.max_answer_bytes + bounds.max_head_bytes:
@@ -288,7 +292,7 @@ class Connection(asyncio.Protocol):
 
     def _finished(self) -> None:
         """The answer is whole; where the connection cannot be used again, it is closed."""
-        self.state = State.DONE
+        self.state = _DONE
         self._deadline = 0.0
         transport = self._transport
         if self._until_close and transport is not None:
@@ -302,7 +306,7 @@ class Connection(asyncio.Protocol):
 
     def _break(self, reason: Reason, message: str) -> None:
         """Close on what the provider sent. An answer that was whole before stays so; only the connection is given up."""
-        if self.state is not State.DONE:
+        if self.state is not _DONE:
             self._end(UpstreamError(reason, message))
         self._deadline = 0.0
         if self._transport is not None:
@@ -313,11 +317,11 @@ class Connection(asyncio.Protocol):
         state = self.state
         self._deadline = 0.0
         self._unset_timer()
-        if state is State.DONE or state is State.CLOSED:
+        if state is _DONE or state is _CLOSED:
             return
-        self.state = State.CLOSED
+        self.state = _CLOSED
         self._error = error
-        if state is State.IDLE or state is State.DRAINING:
+        if state is _IDLE or state is _DRAINING:
             self._loop.call_soon(self._on_free, self)
         else:
             self._notify()
@@ -365,7 +369,7 @@ class Connection(asyncio.Protocol):
             return
         if deadline >= self._total:
             which = "whole answer (upstream.total_timeout)"
-        elif self.state is State.HEAD:
+        elif self.state is _HEAD:
             which = "first byte (upstream.first_byte_timeout)"
         else:
             which = "next piece of the answer (upstream.idle_timeout)"

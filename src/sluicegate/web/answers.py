@@ -11,6 +11,7 @@ from sluicegate.core.exchange import Exchange
 AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
+ALLOW = Verdict.ALLOW
 JSON = (b"content-type", b"application/json")
 SSE = (b"content-type", b"text/event-stream; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
@@ -64,7 +65,7 @@ class Reply:
         headers = [(b"x-sluicegate-exchange", id), (b"x-request-id", id), (b"request-id", id), NO_STORE, NO_SNIFF]
         if exchange.policy_version:
             headers.append((b"x-sluicegate-policy", exchange.policy_version.encode()))
-        done = [f"{stage}={d.reason}" for stage, d in exchange.decisions if d.verdict is not Verdict.ALLOW]
+        done = [f"{stage}={d.reason}" for stage, d in exchange.decisions if d.verdict is not ALLOW]
         if done:
             headers.append((b"x-sluicegate-decisions", ", ".join(done).encode()))
         for name, value in exchange.response_headers.items():
