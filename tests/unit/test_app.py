@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sluicegate.app import Gateway, prepare, surfaces
+from sluicegate.app import STAGES, Gateway, prepare, surfaces
 from sluicegate.audit.entry import OUTCOME
 from sluicegate.dlp.policy import Policies
 from sluicegate.identity.changes import FILE, ControlChanges
@@ -76,6 +76,17 @@ async def test_a_gateway_answers_and_stops(tmp_path: Path) -> None:
     assert 'sluicegate_exchanges_total{outcome="answered"' in metrics
     kinds = [row["kind"] for row in Installation(tmp_path).rows(tables.audit_entry)]
     assert kinds[-1] == OUTCOME
+
+
+async def test_the_pipeline_runs_the_stages_in_their_order(tmp_path: Path) -> None:
+    """`STAGES` is held against the folder in tests/test_architecture.py; this holds what really runs against `STAGES`."""
+    found = settings(tmp_path)
+    prepare(found)
+    gateway = Gateway(found, Policies(found.dlp))
+    await gateway.start()
+    running = tuple(type(stage) for stage in gateway.pipeline.stages)
+    await gateway.stop()
+    assert running == STAGES
 
 
 async def test_every_gauge_is_documented(tmp_path: Path) -> None:

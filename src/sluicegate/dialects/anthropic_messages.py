@@ -146,7 +146,7 @@ class AnthropicMessages:
         cached = _either(tokens(report, "cache_read_input_tokens"), known.cached)
         written = _either(tokens(report, "cache_creation_input_tokens"), known.cache_write)
         fresh = _either(sent, known.input - known.cached - known.cache_write)
-        if fresh + cached + written <= 0:  # no prompt has no tokens: a placeholder, as a translated stream begins with
+        if fresh + cached + written <= 0:  # no prompt has no tokens: a translated stream begins with such a zero
             return known
         details = report.get("output_tokens_details")
         thinking = tokens(details, "thinking_tokens") if type(details) is dict else None

@@ -123,7 +123,7 @@ def mixed(text: str) -> bool:
 
 
 def varied(text: str) -> bool:
-    """Not a placeholder: of the last twenty characters at least seven differ, and no run of x or * stands for the rest."""
+    """Not made up: of the last twenty characters at least seven differ, and no run of x or * stands for the rest."""
     tail = text[-20:]
     return len(set(tail)) >= 7 and "xxxx" not in tail.lower() and "****" not in tail
 
