@@ -21,14 +21,55 @@ from sluicegate.settings import Dlp
 
 Row = dict[str, Any]
 KINDS = {
-    "CREDIT_CARD": "card",
-    "IBAN_CODE": "iban",
-    "EMAIL_ADDRESS": "email",
-    "US_SSN": "ssn",
-    "PHONE_NUMBER": "phone",
-    "PEM Private Key": "private_key",
+    "CREDIT_CARD": {"card"},
+    "IBAN_CODE": {"iban"},
+    "EMAIL_ADDRESS": {"email"},
+    "US_SSN": {"ssn", "tax_id"},
+    "CA_SIN": {"national_id", "ssn", "tax_id"},
+    "CRYPTO": {"crypto_wallet"},
+    "IMEI": {"device_id"},
+    "IP_ADDRESS": {"ip_address"},
+    "MAC_ADDRESS": {"mac_address"},
+    "DATE_TIME": {"date_of_birth"},
+    "PEM Private Key": {"private_key"},
 }
-"""The sets' names for what the first packs look for."""
+"""The sets' names for kinds; others go by the ends of their names (ENDINGS)."""
+ENDINGS = {
+    ("PHONE_NUMBER", "MOBILE_NUMBER"): {"phone"},
+    ("PASSPORT",): {"passport"},
+    ("DRIVER_LICENSE", "FUEHRERSCHEIN"): {"driving_licence"},
+    ("HEALTH_INSURANCE", "NHS", "MBI"): {"health_id"},
+    ("BSNR", "LANR", "NPI", "MEDICAL_LICENSE"): {"health_id", "medical_licence"},
+    ("BANK_NUMBER", "ROUTING_NUMBER"): {"bank_account"},
+    ("VAT_ID",): {"vat", "tax_id", "business_id"},
+    ("VEHICLE_REGISTRATION", "LICENSE_PLATE", "KFZ"): {"licence_plate"},
+    ("ABN", "ACN", "BRN", "GSTIN", "HANDELSREGISTER", "ORGANISATIONSNUMMER"): {"business_id", "tax_id"},
+    (
+        *("NATIONAL_ID", "ID_NUMBER", "ID_CARD", "PERSONAL_IDENTITY_CODE", "PERSONNUMMER", "PESEL", "NINO"),
+        *(
+            "NRIC_FIN",
+            "NIE",
+            "NIF",
+            "FRN",
+            "TNIN",
+            "SOCIAL_SECURITY",
+            "TAX_ID",
+            "TAX_NUMBER",
+            "FISCAL_CODE",
+            "ITIN",
+            "TIN",
+            "PAN",
+        ),
+    ): {"national_id", "tax_id", "ssn"},
+}
+
+
+def wanted(name: str) -> tuple[str, set[str]]:
+    """What a set calls a kind, as this bench calls it and as the rules do; empty where no rule looks for such."""
+    if name in KINDS:
+        return sorted(KINDS[name])[0], KINDS[name]
+    found = next((kinds for endings, kinds in ENDINGS.items() if name.endswith(endings)), set[str]())
+    return sorted(found)[0] if found else "", found
 
 
 def rows(path: Path) -> Iterator[Row]:
@@ -63,13 +104,17 @@ def kinds_in(by: Inspection, text: str) -> set[str]:
 
 
 def personal(by: Inspection, folder: Path) -> None:
-    found: dict[tuple[str, str], list[bool]] = {}
+    found: dict[tuple[str, str, str], list[bool]] = {}
     for row in rows(folder / "pii.jsonl"):
-        kind = KINDS.get(row["kind"])
-        if kind is not None and not row.get("weak"):
-            found.setdefault((kind, row["label"]), []).append(kind in kinds_in(by, row["text"]))
-    for (kind, label), hits in sorted(found.items()):
-        print(f"{kind:12} {label:9} {share(sum(hits), len(hits))}")
+        kind, kinds = wanted(row["kind"])
+        if kinds and not row.get("weak"):
+            hit = bool(kinds & kinds_in(by, row["text"]))
+            found.setdefault((kind, row["label"], row["form"]), []).append(hit)
+    for (kind, label, form), hits in sorted(found.items()):
+        print(f"{kind:15} {label:9} {form:9} {share(sum(hits), len(hits))}")
+    for form in ("sentence", "bare"):
+        hits = [hit for (kind, label, where), all_ in found.items() if (label, where) == ("negative", form) for hit in all_]
+        print(f"{'all':15} {'negative':9} {form:9} {share(sum(hits), len(hits))}")
 
 
 def credentials(by: Inspection, folder: Path) -> None:

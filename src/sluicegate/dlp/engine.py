@@ -18,8 +18,12 @@ import msgspec
 from sluicegate.dlp.automaton import UNBOUNDED, Automaton, Expression, Report
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
 from sluicegate.dlp.pattern import Node, Ranges, backwards, beginnings, charset, expression, trigger, wide
-from sluicegate.dlp.validators import VALIDATORS
+from sluicegate.dlp.validators import Validator
 
+_WORDS = 16
+"""Context words that stand in one expression."""
+_TOGETHER = 40
+"""Patterns that are verified by one automaton: many small ones take half the memory of one large one."""
 EDGE = "\0"
 """Stands before the first and after the last character of a text; no boundary refuses it."""
 
@@ -36,10 +40,11 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
 class _Pattern(msgspec.Struct, frozen=True, gc=False):
     """What confirming a match of one pattern needs."""
 
-    rule: Rule
     wide: bool
-    width: int
     closing: bool
+    width: int
+    near: Validator | None
+    check: Validator | None
 
 
 class Scanner:
@@ -62,13 +67,18 @@ class Scanner:
                 if node is not None:
                     self._add(number, rule, compiled, node, (forward, verify, begin))
         self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
-        self._forward, self._verify, self._begin = (self._compile(each) for each in (forward, verify, begin))
-        self._wide = any(pattern.wide for pattern in self._patterns.values())
+        self._forward = self._compile(forward)
+        self._verify: dict[int, Automaton] = {}
+        for at in range(0, len(verify), _TOGETHER):
+            together = self._compile(verify[at : at + _TOGETHER])
+            self._verify |= {number: together for number, _, _ in verify[at : at + _TOGETHER] if together is not None}
+        self._begin = [(broad, each) for broad in (False, True) if (each := self._beginnings(begin, broad)) is not None]
 
     @property
     def size(self) -> int:
         """Bytes of the compiled automata."""
-        return sum(each.size for each in (self._forward, self._verify, self._begin) if each is not None)
+        own = {*self._verify.values(), *(each for _, each in self._begin)}
+        return sum(each.size for each in own) + (0 if self._forward is None else self._forward.size)
 
     def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
         """Where patterns may end in `text`, sorted: the index of the character after the match, and the pattern's number.
@@ -89,20 +99,14 @@ class Scanner:
     def confirm(self, text: str, floor: int, low: int, end: int, numbers: Sequence[int]) -> Iterator[Hit]:
         """The longest valid match of each of the patterns `numbers` in text[low:end] that ends at `end`.
 
-        text[low - 1] must be there: the character before. Context words are looked for from text[floor] on.
+        text[low - 1] must be there: the character before. Context words are looked for from text[floor] on, or from text[1].
         """
         for number, starts in self._starts(text, low, end, numbers).items():
             pattern = self._patterns[number]
-            rule = pattern.rule
-            validator = None if rule.validator is None or pattern.closing else VALIDATORS[rule.validator]
             for start in starts:
-                if validator is not None and not validator(text[start:end]):
+                if pattern.near is not None and not pattern.near(text[max(floor - 1, start - CONTEXT_REACH - 1, 0) : start]):
                     continue
-                if (
-                    rule.context
-                    and not pattern.closing
-                    and not _in_context(rule.context, text[max(floor, start - CONTEXT_REACH) : start])
-                ):
+                if pattern.check is not None and not pattern.check(text[start:end]):
                     continue
                 yield Hit(number >> 1, start, end, pattern.closing)
                 break
@@ -112,16 +116,15 @@ class Scanner:
 
         text[0] is an EDGE or settled. The length of `text` where nothing is open.
         """
-        if self._begin is None:
-            return len(text)
         turned = text[: -self.width - 2 : -1]
         data = turned.encode("utf-8", "replace")
-        reports = self._begin.reports(data)
-        if not reports:
-            return len(text)
-        if len(data) == len(turned):
-            return len(text) - max(end for _, end in reports) + 1
-        return len(text) - max(self._length(data, number, end) for number, end in reports)
+        longest = 0
+        for broad, automaton in self._begin:
+            reports = automaton.reports(data)
+            if reports:
+                end = max(end for _, end in reports)
+                longest = max(longest, end - 1 if len(data) == len(turned) else _length(data, broad, end))
+        return len(text) - longest
 
     def _starts(self, text: str, low: int, end: int, numbers: Sequence[int]) -> dict[int, list[int]]:
         """Per pattern the starts of its matches that end at `end`, first the one farthest away."""
@@ -130,19 +133,13 @@ class Scanner:
         data = turned.encode("utf-8", "replace")
         found: dict[int, list[int]] = {number: [] for number in numbers}
         plain = len(data) == len(turned)
-        if self._verify is not None:
-            for number, to in self._verify.reports(data):
+        for automaton in {self._verify[number] for number in numbers}:
+            for number, to in automaton.reports(data):
                 if number in found:
-                    found[number].append(end - (to - 1 if plain else self._length(data, number, to)))
+                    found[number].append(end - (to - 1 if plain else _length(data, self._patterns[number].wide, to)))
         for starts in found.values():
             starts.sort()
         return found
-
-    def _length(self, data: bytes, number: int, to: int) -> int:
-        """How many characters of a reversed text a match took whose report, boundary character included, is at byte `to`."""
-        if self._patterns[number].wide:
-            return len(data[:to].decode("utf-8", "ignore")) - 1
-        return len(data[: to - 1].decode("utf-8", "ignore"))
 
     def _add(self, number: int, rule: Rule, compiled: Form, node: Node, into: tuple[list[Expression], ...]) -> None:
         broad = wide(node)
@@ -151,33 +148,43 @@ class Scanner:
         left, right = _beside(compiled.before), _beside(compiled.after)
         cheap = trigger(node)
         ahead = f"{left if cheap is node else ''}{expression(cheap)}{right}"
-        if rule.context and not number & 1:
-            ahead = f"{_words(rule.context)}(?s:.){{0,{4 * CONTEXT_REACH}}}{ahead}"
-        own = [
-            (number, ahead, flags),
-            (number, f"^{expression(backwards(node))}{left}", flags),
-            (number, f"^{expression(backwards(beginnings(node)))}{left}", flags),
-        ]
-        for item, group in zip(own, into, strict=True):
-            group.append(item)
-        self._patterns[number] = _Pattern(rule, broad, compiled.width, bool(number & 1))
+        leads = _words(rule.context) if rule.context and not number & 1 else [""]
+        forward, verify, begin = into
+        forward += [(number, f"{lead}{ahead}", flags) for lead in leads]
+        verify.append((number, f"^{expression(backwards(node))}{left}", flags))
+        begin.append((number, f"^{expression(backwards(beginnings(node)))}{left}", flags))
+        closing = bool(number & 1)
+        near, check = (None, None) if closing else (compiled.near, compiled.check)
+        self._patterns[number] = _Pattern(broad, closing, compiled.width, near, check)
 
-    def _compile(self, expressions: list[Expression]) -> Automaton | None:
+    def _beginnings(self, begin: list[Expression], broad: bool) -> Automaton | None:
+        """What tells where something begins. Which pattern it is matters not, so all have one number, and are told once."""
+        chosen = [item for item in begin if self._patterns[item[0]].wide is broad]
+        return self._compile(list(dict.fromkeys((0, source, flags) for _, source, flags in chosen)), chosen)
+
+    def _compile(self, expressions: list[Expression], named: Sequence[Expression] = ()) -> Automaton | None:
         if not expressions:
             return None
         try:
             return Automaton(expressions, self._kept)
         except hyperscan.HyperscanError as error:
-            self._blame(expressions)
+            self._blame(named or expressions)
             raise RuleError(f"the rules do not compile together: {error}") from None
 
-    def _blame(self, expressions: list[Expression]) -> None:
+    def _blame(self, expressions: Sequence[Expression]) -> None:
         for expression_ in expressions:
             try:
                 Automaton([expression_])
             except hyperscan.HyperscanError as error:
                 name = self.rules[expression_[0] >> 1].id
                 raise RuleError(f"rule {name}: pattern refused: {error}") from None
+
+
+def _length(data: bytes, broad: bool, to: int) -> int:
+    """How many characters of a reversed text a match took whose report, boundary character included, is at byte `to`."""
+    if broad:
+        return len(data[:to].decode("utf-8", "ignore")) - 1
+    return len(data[: to - 1].decode("utf-8", "ignore"))
 
 
 def _beside(ranges: Ranges) -> str:
@@ -200,11 +207,26 @@ def _ends(data: bytes, reports: Sequence[Report]) -> Iterator[int]:
     return iter(result)
 
 
-def _words(words: Sequence[str]) -> str:
-    """Any of the words, in any case: literals keep the forward scan fast where the pattern alone has none."""
-    return "(?i:" + "|".join("".join(f"\\x{byte:02x}" for byte in word.lower().encode()) for word in words) + ")"
+def _words(words: Sequence[str]) -> list[str]:
+    """Any of the words, in any case, and what may follow it: literals keep the forward scan fast where a pattern has none.
+
+    Beside an abbreviation no ASCII letter or digit stands, which spares the scan all words that hold it. Few words stand in
+    one expression: where there are many the automaton gives up looking for literals.
+    """
+    plain = ["".join(map(_letter, word)) for word in words if not word.isupper()]
+    whole = ["".join(map(_letter, word)) for word in words if word.isupper()]
+    gap = f"(?s:.){{0,{4 * CONTEXT_REACH}}}"
+    return [
+        *(f"(?i:{'|'.join(plain[at : at + _WORDS])}){gap}" for at in range(0, len(plain), _WORDS)),
+        *(
+            f"[^0-9A-Za-z](?i:{'|'.join(whole[at : at + _WORDS])})(?:[^0-9A-Za-z]{gap})?"
+            for at in range(0, len(whole), _WORDS)
+        ),
+    ]
 
 
-def _in_context(words: Sequence[str], nearby: str) -> bool:
-    nearby = nearby.lower()
-    return any(word in nearby for word in words)
+def _letter(char: str) -> str:
+    """A character's bytes; beyond ASCII those of either case, which the automaton cannot tell from bytes."""
+    cases = dict.fromkeys((char.lower(), char.upper()) if char > "\x7f" else (char.lower(),))
+    spelt = ["".join(f"\\x{byte:02x}" for byte in each.encode()) for each in cases]
+    return spelt[0] if len(spelt) == 1 else f"(?:{'|'.join(spelt)})"

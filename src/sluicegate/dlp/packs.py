@@ -1,5 +1,6 @@
 """Packs: rules as data. A pack that ships is a file in `packs/`; an installation's own rules stand in its policy file."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -8,12 +9,14 @@ import msgspec
 import yaml
 
 from sluicegate.dlp.pattern import MAX_WIDTH, Node, PatternError, Ranges, one_class, parse, width
-from sluicegate.dlp.validators import VALIDATORS
+from sluicegate.dlp.validators import UnknownValidator, Validator, validator_of
 
 PACKS = Path(__file__).parent / "packs"
 
 RuleId = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Label = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Z0-9_]{0,31}$")]
+Jurisdiction = Annotated[str, msgspec.Meta(pattern=r"^(?:[A-Z]{2}|INT)$")]
+"""Where a rule's numbers are given out: a country (ISO 3166-1 alpha-2), `EU`, or `INT` for what is bound to none."""
 Example = str | list[str]
 """A text, or its parts to be joined: what looks like a credential never stands whole in a file."""
 
@@ -38,15 +41,20 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     pattern: str
     label: Label
     """What stands in place of a finding, in brackets."""
+    jurisdiction: Jurisdiction | Literal[""] = ""
+    """Its pack's where the rule says none; after reading it is never empty."""
     ignore_case: bool = False
     validator: str | None = None
-    """A name of `validators.VALIDATORS`."""
+    """A name that `validators.validator_of` knows."""
     before: str = "alnum"
     """What may not stand right before a match: `none`, `alnum`, `word`, `digit`, or a class such as `[A-Za-z0-9._-]`."""
     after: str = "alnum"
     """What may not stand right after a match, in the same words."""
     context: tuple[str, ...] = ()
-    """Words of which one must stand in the CONTEXT_REACH characters before a match, in any case."""
+    """Words of which one must stand in the CONTEXT_REACH characters before a match, in any case.
+
+    One written in capitals (`NIF`) is an abbreviation: neither letter nor digit may stand beside it.
+    """
     until: str | None = None
     """With it a finding goes from a match on to the end of the next match of this pattern, or `reach` characters."""
     reach: Annotated[int, msgspec.Meta(gt=0, le=MAX_REGION)] = MAX_REGION
@@ -72,6 +80,8 @@ class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pack: RuleId
     description: str
     rules: tuple[Rule, ...]
+    jurisdiction: Jurisdiction = "INT"
+    """Of the rules that name none."""
 
 
 class Form(msgspec.Struct, frozen=True):
@@ -82,6 +92,9 @@ class Form(msgspec.Struct, frozen=True):
     before: Ranges
     after: Ranges
     width: int
+    check: Validator | None
+    near: Validator | None
+    """Whether the characters before a match hold a context word. The first of them is only what stands before the others."""
 
 
 def form(rule: Rule) -> Form:
@@ -92,13 +105,28 @@ def form(rule: Rule) -> Form:
         before, after = _boundary(rule.before), _boundary(rule.after)
     except PatternError as error:
         raise RuleError(f"rule {rule.id}: pattern refused: {error}") from None
-    if rule.validator is not None and rule.validator not in VALIDATORS:
-        raise RuleError(
-            f"rule {rule.id}: no validator is called {rule.validator}; there are {', '.join(sorted(VALIDATORS))}"
-        )
+    try:
+        check = None if rule.validator is None else validator_of(rule.validator, rule.jurisdiction)
+    except UnknownValidator as error:
+        raise RuleError(f"rule {rule.id}: {error}") from None
     if any(not word or len(word) > CONTEXT_REACH for word in rule.context):
         raise RuleError(f"rule {rule.id}: a context word has 1 to {CONTEXT_REACH} characters")
-    return Form(node, closing, before, after, max(width(node)[1], 0 if closing is None else width(closing)[1]))
+    near = _near(rule.context) if rule.context else None
+    return Form(node, closing, before, after, max(width(node)[1], 0 if closing is None else width(closing)[1]), check, near)
+
+
+def _near(context: Sequence[str]) -> Validator:
+    plain = [word.lower() for word in context if not word.isupper()]
+    whole = [re.escape(word.lower()) for word in context if word.isupper()]
+    abbreviation = re.compile(rf"(?<![^\W_])(?:{'|'.join(whole)})(?![^\W_])").search if whole else None
+
+    def near(text: str) -> bool:
+        text = text.lower()
+        return any(text.find(word, 1) > 0 for word in plain) or (
+            abbreviation is not None and abbreviation(text, 1) is not None
+        )
+
+    return near
 
 
 def _boundary(source: str) -> Ranges:
@@ -120,9 +148,27 @@ def shipped() -> tuple[Sequence[Pack], bytes]:
 def read_pack(content: bytes) -> Pack:
     """A pack from its YAML. Raises RuleError naming the place that is wrong."""
     try:
-        return msgspec.convert(yaml.safe_load(content), Pack)
+        pack = msgspec.convert(yaml.safe_load(content), Pack)
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise RuleError(f"a pack cannot be read: {error}") from None
+    return msgspec.structs.replace(pack, rules=placed(pack.rules, pack.jurisdiction))
 
 
-__all__ = ["CONTEXT_REACH", "MAX_WIDTH", "Form", "Pack", "Rule", "RuleError", "example", "form", "read_pack", "shipped"]
+def placed(rules: Sequence[Rule], jurisdiction: str = "INT") -> tuple[Rule, ...]:
+    """The rules, with the jurisdiction given where they name none."""
+    return tuple(rule if rule.jurisdiction else msgspec.structs.replace(rule, jurisdiction=jurisdiction) for rule in rules)
+
+
+__all__ = [
+    "CONTEXT_REACH",
+    "MAX_WIDTH",
+    "Form",
+    "Pack",
+    "Rule",
+    "RuleError",
+    "example",
+    "form",
+    "placed",
+    "read_pack",
+    "shipped",
+]

@@ -13,7 +13,7 @@ import yaml
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection, Judged
-from sluicegate.dlp.packs import Rule, RuleError, shipped
+from sluicegate.dlp.packs import Rule, RuleError, placed, shipped
 from sluicegate.settings import Dlp
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ class PolicyError(Exception):
 
 
 class PolicySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One policy as written. A name in `prompt` and `answer` is a rule's id, a kind, or `*`; the narrowest one counts."""
+    """One policy as written. A name in `prompt` and `answer` is one of `names`; the narrowest one counts."""
 
     prompt: dict[str, Action]
     answer: dict[str, Action]
@@ -131,10 +131,11 @@ def _compile(path: Path, settings: Dlp, kept: Path | None) -> Edition:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
         spec = msgspec.convert(yaml.safe_load(content), PolicyFile)
         packs, pack_bytes = shipped()
-        rules = _rules([*(rule for pack in packs for rule in pack.rules), *spec.rules])
+        own = placed(spec.rules)
+        rules = _rules([*(rule for pack in packs for rule in pack.rules), *own])
         policies = {name: _policy(name, each) for name, each in spec.policies.items()}
         version = sha256(content + b"\0" + pack_bytes).hexdigest()[:16]
-        return _edition(policies, spec.rules, rules, version, settings, kept)
+        return _edition(policies, own, rules, version, settings, kept)
     except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
 
@@ -165,13 +166,13 @@ def _edition(
     settings: Dlp,
     kept: Path | None,
 ) -> Edition:
-    kinds = {rule.kind for rule in rules.values()}
+    known = {name for rule in rules.values() for name in names(rule)}
     scanners: dict[tuple[str, ...], Scanner] = {}
     judged = Judged(settings.judged_texts)
 
     def inspection(where: str, named: Mapping[str, Action], *, always: bool = False) -> Inspection | None:
         for name in named:
-            if name != "*" and name not in kinds and name not in rules:
+            if name not in known:
                 raise RuleError(f"{where}.{name}: no rule and no kind is called that")
         chosen = {rule.id: _action(rule, named) for rule in rules.values()}
         ids = tuple(sorted(id for id, action in chosen.items() if action is not Action.ALLOW))
@@ -195,5 +196,11 @@ def _edition(
     return Edition(version, policies, sum(scanner.size for scanner in scanners.values()))
 
 
+def names(rule: Rule) -> tuple[str, ...]:
+    """What a policy can call `rule`, the narrowest first; `*` last, which is always known."""
+    place = rule.jurisdiction
+    return rule.id, f"{rule.kind}.{place}", f"*.{place}", rule.kind, "*"
+
+
 def _action(rule: Rule, named: Mapping[str, Action]) -> Action:
-    return named.get(rule.id) or named.get(rule.kind) or named.get("*") or Action.ALLOW
+    return next((named[name] for name in names(rule) if name in named), Action.ALLOW)

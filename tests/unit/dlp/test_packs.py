@@ -36,6 +36,7 @@ def test_ids_are_unique_and_every_pack_is_read() -> None:
     [
         ({"pattern": "a+"}, "rule own: pattern refused: a repeat without a bound"),
         ({"validator": "lunh"}, "no validator is called lunh"),
+        ({"validator": "stdnum.de.nothing"}, "rule own: python-stdnum has no module stdnum.de.nothing"),
         ({"before": "xy"}, "a boundary is one class"),
         ({"context": ("",)}, "a context word"),
         ({"until": "b*"}, "pattern refused"),
@@ -44,6 +45,35 @@ def test_ids_are_unique_and_every_pack_is_read() -> None:
 def test_a_rule_that_cannot_be_used_is_named(more: dict[str, object], why: str) -> None:
     with pytest.raises(RuleError, match=why):
         form(rule(**{"pattern": "a", **more}))  # type: ignore[arg-type]
+
+
+def test_a_rule_takes_its_jurisdiction_from_its_pack_unless_it_names_one() -> None:
+    rules = "rules: [{id: x, kind: y, severity: low, label: L, pattern: z%s}]}"
+    head = "{pack: a, description: b%s, "
+    german, austrian = ", jurisdiction: DE", ", jurisdiction: AT"
+    for pack, own, place in (("", "", "INT"), (german, "", "DE"), (german, austrian, "AT")):
+        assert read_pack((head % pack + rules % own).encode()).rules[0].jurisdiction == place
+    with pytest.raises(RuleError, match="jurisdiction"):
+        read_pack((head % ", jurisdiction: Germany" + rules % "").encode())
+
+
+@pytest.mark.parametrize(
+    ("context", "text", "near"),
+    [
+        ("phone", "\0my telephone is ", True),
+        ("NIF", "\0el NIF es ", True),
+        ("NIF", "\0customer_nif: ", True),
+        ("NIF", "\0significant ", False),
+        ("NIF", "\0nif2 ", False),
+        ("NIF", "gnif ", False),
+        ("phone", "phone ", False),
+        ("EMŠO", "\0emšo ", True),
+    ],
+)
+def test_words_and_abbreviations_before_a_match(context: str, text: str, near: bool) -> None:
+    own = form(rule("a", context=(context,))).near
+    assert own is not None
+    assert own(text) is near
 
 
 def test_a_pack_with_an_unknown_key_is_refused_by_its_place() -> None:

@@ -51,12 +51,28 @@ def test_the_narrowest_name_counts_and_allow_is_not_looked_for(tmp_path: Path) -
     assert len(policy.answer.find([("", "T-1234")])[0].edits) == 1
 
 
+def test_a_jurisdiction_is_narrower_than_a_kind_and_wider_than_a_rule(tmp_path: Path) -> None:
+    jurisdictions = "national_id.PL: block, '*.PL': redact, '*.SE': allow, ticket.INT: alert"
+    prompt = f"national_id: alert, se_personal_number: block, {jurisdictions}"
+    content = OWN.replace('"*": alert, card: block, payment_card: redact, email: allow', prompt)
+    policy = written(tmp_path / "p.yaml", content).policy("default")
+    assert policy.prompt is not None
+    actions = dict(zip([rule.id for rule in policy.prompt.scanner.rules], policy.prompt.actions, strict=True))
+    assert actions["pl_pesel"] is Action.BLOCK
+    assert actions["pl_nip"] is Action.REDACT
+    assert actions["no_birth_number"] is Action.ALERT
+    assert actions["se_personal_number"] is Action.BLOCK
+    assert actions["ticket"] is Action.ALERT
+    assert "se_bankgiro" not in actions
+
+
 @pytest.mark.parametrize(
     ("content", "why"),
     [
         ("policies: {a: {prompt: {}, answer: {}, blok: x}}", "policies.a: .*unknown field `blok`"),
         ("policies: {a: {prompt: {card: reduct}, answer: {}}}", r"policies.a: .*'reduct'.*\$.prompt"),
         ("policies: {a: {prompt: {carrd: redact}, answer: {}}}", "policies.a.prompt.carrd: no rule and no kind"),
+        ("policies: {a: {prompt: {card.XX: redact}, answer: {}}}", "policies.a.prompt.card.XX: no rule and no kind"),
         ("policies: {a: {prompt: {}}}", "policies.a: .*missing required field `answer`"),
         ("policies: [", "while parsing"),
         ("", "Expected `object`"),

@@ -1,6 +1,8 @@
+import re
+
 import pytest
 
-from sluicegate.dlp.validators import IBAN_LENGTHS, VALIDATORS
+from sluicegate.dlp.validators import VALIDATORS, UnknownValidator, validator_of
 
 
 @pytest.mark.parametrize(
@@ -11,11 +13,21 @@ from sluicegate.dlp.validators import IBAN_LENGTHS, VALIDATORS
         ("card", "6011000990139424", "9011000990139424"),
         ("card", "30569309025904", "0000000000000000"),
         ("card", "2223003122003222", "2721003122003222"),
-        ("iban", "DE89 3704 0044 0532 0130 00", "DE88 3704 0044 0532 0130 00"),
-        ("iban", "gb82west12345698765432", "GB8212341234569876543"),
+        ("stdnum.iban", "DE89 3704 0044 0532 0130 00", "DE88 3704 0044 0532 0130 00"),
+        ("stdnum.iban", "gb82west12345698765432", "GB8212341234569876543"),
+        ("stdnum.de.idnr", "36 574 261 809", "36 574 261 890"),
         ("us_ssn", "536-22-8145", "666-22-8145"),
         ("us_ssn", "536228145", "111111111"),
-        ("phone_international", "+44 20 7946 0958", "+000"),
+        ("us_ssn", "536 22 8145", "078 05 1120"),
+        ("phone", "+44 20 7946 0958", "+44 20"),
+        ("phone", "+1 212 555 0187", "+999 212 555 0187"),
+        ("phone", "+81 3 1234 5678", "03 1234 5678"),
+        ("phone_national", "0176 123 456 78", "2012-2022"),
+        ("phone_national", "555 0187", "2020-01-19"),
+        ("phone_trunk", "08712845607", "0123456789"),
+        ("phone_trunk", "0426853917", "0306406152"),
+        ("digits", "A1B2C3D4", "ABC123"),
+        ("digits_seven", "447-190-23", "2020-01-19"),
         ("phone_national", "0176 123 456 78", "111 1111"),
         ("phone_nanp", "(212) 555-0187", "(911) 555-0187"),
         ("email", "a.b@c.example", "a..b@c.example"),
@@ -27,11 +39,22 @@ from sluicegate.dlp.validators import IBAN_LENGTHS, VALIDATORS
     ],
 )
 def test_validators(name: str, good: str, bad: str) -> None:
-    assert VALIDATORS[name](good)
-    assert not VALIDATORS[name](bad)
+    assert validator_of(name)(good)
+    assert not validator_of(name)(bad)
 
 
-def test_the_registry_is_whole() -> None:
-    assert len(IBAN_LENGTHS) == 89
-    assert IBAN_LENGTHS["NO"] == 15
-    assert max(IBAN_LENGTHS.values()) == 33
+def test_a_phone_is_read_as_dialled_where_its_rule_belongs() -> None:
+    assert validator_of("phone", "DE")("0176 12345678")
+    assert not validator_of("phone", "EU")("0176 12345678")
+
+
+@pytest.mark.parametrize(
+    "name", ["stdnum", "stdnum.", "stdnum.xx.yy", "stdnum.de", "stdnum.util", "stdnum.de.__init__", "os.path", "lunh"]
+)
+def test_only_what_is_registered_or_checks_in_python_stdnum_can_be_named(name: str) -> None:
+    with pytest.raises(UnknownValidator, match=re.escape(name)):
+        validator_of(name)
+
+
+def test_the_registry_calls_each_by_its_name() -> None:
+    assert all(check.__name__ == name for name, check in VALIDATORS.items())
