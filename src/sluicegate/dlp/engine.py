@@ -18,6 +18,7 @@ import msgspec
 from sluicegate.dlp.automaton import UNBOUNDED, Automaton, Expression, Report
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
 from sluicegate.dlp.pattern import Node, Ranges, backwards, beginnings, charset, expression, trigger, wide
+from sluicegate.dlp.quiet import Quiet, patterns
 from sluicegate.dlp.validators import VALIDATORS
 
 EDGE = "\0"
@@ -56,14 +57,17 @@ class Scanner:
         forward: list[Expression] = []
         verify: list[Expression] = []
         begin: list[Expression] = []
+        trees = []
         for index, rule in enumerate(self.rules):
             compiled = form(rule)
+            trees += patterns(compiled, ignore_case=rule.ignore_case)
             for number, node in ((2 * index, compiled.node), (2 * index + 1, compiled.closing)):
                 if node is not None:
                     self._add(number, rule, compiled, node, (forward, verify, begin))
         self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
         self._forward, self._verify, self._begin = (self._compile(each) for each in (forward, verify, begin))
-        self._wide = any(pattern.wide for pattern in self._patterns.values())
+        self.quiet = Quiet(trees)
+        """Spares prose the scans of `ends` and `undecided`, which would say nothing else."""
 
     @property
     def size(self) -> int:
