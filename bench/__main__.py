@@ -8,7 +8,7 @@ from pathlib import Path
 from bench import load, report
 from bench.systems import SYSTEMS, System, mock, workspace
 
-GAPS = {"sluicegate": 2.0, "litellm": 20.0, "nginx": 2.0}
+GAPS = {"sluicegate": 2.0, "litellm": 80.0, "nginx": 2.0}
 """Milliseconds between two events of a stream, long enough for each system to see them singly."""
 SHORT, LONG = (2_000, 20_000), (50_000, 500_000)
 
@@ -54,8 +54,10 @@ def _measure(
     small = load.requests(system, directory, size=900, connections=32, seconds=seconds)
     found["rate"], found["cost"] = small.rate, small.cost
     found["large"] = load.requests(system, directory, size=100_000, connections=8, seconds=seconds).cost / 1e3
-    stream = load.streams(system, upstream, gap=GAPS[system.name], seconds=seconds)
+    gap = GAPS[system.name]
+    stream = load.streams(system, upstream, count=32, gap=gap, seconds=seconds)
     found["event"], found["per_read"] = stream.cost, stream.per_read
+    found["event_few"] = load.streams(system, upstream, count=8, gap=gap, seconds=seconds).cost
     found["loaded"] = system.memory()
     if system.name == "sluicegate":
         found["growth"] = _growth(system, directory, span)

@@ -30,7 +30,6 @@ end
 """
 """Each request has a text of its own, so that no cache of judged texts can help."""
 
-STREAM_CONNECTIONS = 8
 LATENCY_REQUESTS = 3_000
 
 
@@ -116,11 +115,11 @@ def requests(system: System, directory: Path, *, size: int, connections: int, se
     return Load(count, duration / 1e6, after - before)
 
 
-def streams(system: System, upstream: int, *, gap: float, seconds: int) -> Streams:
-    """Load `system` with streams whose events come every `gap` milliseconds."""
+def streams(system: System, upstream: int, *, count: int, gap: float, seconds: int) -> Streams:
+    """Load `system` with `count` streams at a time, whose events come every `gap` milliseconds."""
     urllib.request.urlopen(f"http://127.0.0.1:{upstream}/gap/{gap}").read()
     command = ["taskset", "-c", cores()[1], sys.executable, str(ROOT / "bench/streams.py")]
-    command += [str(system.port), "/v1/chat/completions", system.key, str(STREAM_CONNECTIONS), str(seconds)]
+    command += [str(system.port), "/v1/chat/completions", system.key, str(count), str(seconds)]
     before = system.cpu()
     counts = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     used = system.cpu() - before

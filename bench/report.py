@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sysconfig
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -26,8 +27,9 @@ class Figure(NamedTuple):
 FIGURES = {
     "rate": Figure("requests, 1 KB prompt, 32 connections", "1/s", 0, 5_000, at_least=True),
     "cost": Figure("CPU per 1 KB request", "µs", 0, 200),
-    "event": Figure("CPU per event of a 200-event stream", "µs", 1, 45),
+    "event": Figure("CPU per event of a 200-event stream, 32 streams", "µs", 1, 45),
     "per_read": Figure("events per read at the client (1 = singly)", "", 2, None),
+    "event_few": Figure("CPU per event, 8 streams (the core sleeps between events)", "µs", 1, None),
     "large": Figure("CPU per 100 KB prompt", "ms", 2, 2),
     "p50": Figure("added latency at one connection, p50", "ms", 2, 0.8),
     "p99": Figure("added latency at one connection, p99", "ms", 2, None),
@@ -71,7 +73,9 @@ def machine() -> str:
         "",
     )
     cores = len(os.sched_getaffinity(0))
-    return f"{model or platform.machine()}, {cores} cores, Linux {platform.release()}, Python {platform.python_version()}"
+    optimised = "--enable-optimizations" in str(sysconfig.get_config_var("CONFIG_ARGS"))
+    python = f"Python {platform.python_version()} built {'with' if optimised else 'without'} profile-guided optimisation"
+    return f"{model or platform.machine()}, {cores} cores, Linux {platform.release()}, {python}"
 
 
 def write(text: str, command: str) -> None:

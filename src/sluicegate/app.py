@@ -185,6 +185,7 @@ class Gateway:
         self.database.close()
 
     async def _spent(self, scope: str, day: str) -> Spent:
+        await self.audit.settle()  # what was settled before may be in the journal alone
         return await self.database.read(spent(scope, day))
 
     async def _reload(self) -> None:

@@ -48,9 +48,9 @@ class Pipeline:
     def __init__(self, stages: Sequence[Stage], call: CallStage) -> None:
         self.stages = tuple(stages)
         self._call = call
-        self._admitting = _overriding(self.stages, "admit")
-        self._guarding = _overriding(self.stages, "guard")
-        self._settling = _overriding(self.stages, "settle")
+        self._admitting = tuple([(stage.name, stage.admit) for stage in _overriding(self.stages, "admit")])
+        self._guarding = tuple([stage.guard for stage in _overriding(self.stages, "guard")])
+        self._settling = tuple([(stage.name, stage.settle) for stage in _overriding(self.stages, "settle")])
 
     async def run(self, exchange: Exchange, send: Send) -> None:
         """Take one exchange from authentication to settlement, pushing its answer through `send`.
@@ -87,32 +87,36 @@ class Pipeline:
         return last
 
     async def _admit(self, exchange: Exchange) -> None:
-        for stage in self._admitting:
-            exchange.stage = stage.name
-            decision = await stage.admit(exchange)
-            exchange.decisions.append((stage.name, decision))
+        decisions = exchange.decisions
+        for name, admit in self._admitting:
+            exchange.stage = name
+            decision = await admit(exchange)
+            decisions.append((name, decision))
             if decision.verdict is DENY:
                 raise Denied(decision, headers=exchange.response_headers)
 
     async def _relay(self, exchange: Exchange, answer: Answer, send: Send) -> Sequence[Event]:
         """Push every event but the last ones through the guards and out; return the last ones."""
-        ended = exchange.dialect.ended
-        guards = [guard for stage in self._guarding if (guard := stage.guard(exchange)) is not None]
+        ended, read, note = exchange.dialect.ended, answer.read, exchange.note_released
+        guards = [laid for guard in self._guarding if (laid := guard(exchange)) is not None]
+        feeds = [guard.feed for guard in guards]
         try:
-            while events := await answer.read():
-                if exchange.first_event is None:
-                    exchange.first_event = perf_counter()
+            events = await read()
+            if events:
+                exchange.first_event = perf_counter()
+            while events:
                 if len(events) == 1:
                     over = ended(events[0])
                 else:
                     events, over = _until_end(ended, events)
-                for guard in guards:
-                    events = guard.feed(events)
+                for feed in feeds:
+                    events = feed(events)
                 if over:
                     return [*events, *_flush(guards)]
                 if events:
-                    exchange.note_released(events)
+                    note(events)
                     await send(events, False)
+                events = await read()
             raise UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer broke off before its end.")
         except UpstreamError:
             if rest := _flush(guards):
@@ -128,9 +132,9 @@ class Pipeline:
             return
         events: Sequence[Event] = [Event(error.body, error.body, framed=False)]
         try:
-            for stage in self._guarding:
-                if (guard := stage.guard(exchange)) is not None:
-                    events = [*guard.feed(events), *guard.flush()]
+            for guard in self._guarding:
+                if (laid := guard(exchange)) is not None:
+                    events = [*laid.feed(events), *laid.flush()]
         except GatewayError:
             events = ()
         error.body = b"".join(event.raw for event in events)
@@ -144,14 +148,14 @@ class Pipeline:
             return
         exchange.outcome, exchange.reason = outcome, reason
         failure: GatewayError | asyncio.CancelledError | None = None
-        for stage in self._settling:
+        for name, settle in self._settling:
             try:
-                await stage.settle(exchange)
+                await settle(exchange)
             except (AuditUnavailable, asyncio.CancelledError) as error:
                 failure = failure or error
             except Exception:  # fail closed: the answer is not finished
-                log.exception("a stage broke while settling", extra={"exchange": exchange.id, "stage": stage.name})
-                failure = failure or ControlFailed(stage.name)
+                log.exception("a stage broke while settling", extra={"exchange": exchange.id, "stage": name})
+                failure = failure or ControlFailed(name)
         if failure is not None and (outcome is Outcome.ANSWERED or isinstance(failure, asyncio.CancelledError)):
             raise failure
 

@@ -93,6 +93,8 @@ class Audit(Section):
     """Entries waiting to become durable; beyond it 503."""
     commit_timeout: Seconds = 10
     """How long an entry may take to become durable before the exchange is refused."""
+    journal_bytes: Annotated[int, Field(ge=64 * 1024, le=1024 * 1024 * 1024)] = 8 * 1024 * 1024
+    """The length of the journal, where entries are durable before they are filled into SQLite; not used with PostgreSQL."""
 
 
 class Identity(Section):

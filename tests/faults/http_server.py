@@ -13,7 +13,7 @@ from typing import Any
 from sluicegate.core.errors import ClientGone, InvalidRequest
 from sluicegate.settings import Server, Settings
 from sluicegate.web.body import read_body
-from sluicegate.web.cycle import when_gone
+from sluicegate.web.cycle import EXTENSION
 from sluicegate.web.server import run, serve
 
 BODY_LIMIT = 100_000
@@ -68,9 +68,7 @@ class Echo:
 
     async def do_stream(self, scope: Any, receive: Any, send: Any) -> None:
         """Streams without an end; learns of the client's going by its task being cancelled."""
-        task = asyncio.current_task()
-        assert task is not None
-        when_gone(scope, task.cancel)
+        scope["extensions"][EXTENSION].cancel_when_gone()
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
         try:
             while True:
@@ -83,9 +81,7 @@ class Echo:
 
     async def do_hang(self, scope: Any, receive: Any, send: Any) -> None:
         """Never answers, and does not read."""
-        task = asyncio.current_task()
-        assert task is not None
-        when_gone(scope, task.cancel)
+        scope["extensions"][EXTENSION].cancel_when_gone()
         self.seen.begun.set()
         try:
             await asyncio.get_running_loop().create_future()

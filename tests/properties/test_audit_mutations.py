@@ -50,7 +50,7 @@ class Original:
     async def _fill(self, size: int) -> None:
         async with running(self.settings) as at:
             self.key = at.log.verifier_key
-            have = at.verify([]).entries
+            have = (await at.verify([])).entries
             for _ in range((size - have) // 8):
                 await exchanges(at.log, 4, organisation="o")
 

@@ -6,11 +6,14 @@ from itertools import pairwise
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from sluicegate.core.errors import Denied
-from sluicegate.core.event import Event
+from sluicegate.core.event import Event, sse, whole
+from sluicegate.dlp.engine import EDGE, Scanner
 from sluicegate.dlp.findings import Action, redact
-from sluicegate.dlp.inspection import Inspection
+from sluicegate.dlp.inspection import Inspection, grouped
+from sluicegate.dlp.packs import Rule
 from sluicegate.dlp.validators import luhn
 from tests.support.guardrails import (
     AWS,
@@ -162,6 +165,70 @@ def test_nothing_of_a_blocked_value_leaves(before: str, secret: str, after: str,
         refused = True
     assert refused is bool(found.edits)
     assert text[:first].startswith(read(out).get("0", ""))
+
+
+PROSE = st.lists(
+    st.sampled_from(
+        ["the", "Gateway", " ", " ", ", ", ".", "\n", '"', "(", ":", "é", "\u017f", "K", "日", "a", "b", "ab", "1", "-", "@"]
+    )
+    | FRAGMENTS
+    | st.text(max_size=2),
+    max_size=10,
+).map("".join)
+ATOMS = st.sampled_from(
+    ["a", "b", "K", "s", " ", "é", "1", ",", "[ab]", "[a-z]", "[A-Z ]", "[^a]", ".", "[0-9]", "(?:ab|k)", "(?:a |1)"]
+)
+REPEATS = st.sampled_from(["", "", "", "?", "{2}", "{1,3}", "{3,9}"])
+PATTERNS = st.lists(st.builds("{}{}".format, ATOMS, REPEATS), min_size=1, max_size=4).map("".join)
+OWN_RULES = st.builds(
+    rule,
+    PATTERNS.map("(?:{0}k|b1)".format) | PATTERNS.map("{0}a".format),
+    ignore_case=st.booleans(),
+    before=st.sampled_from(["none", "alnum", "[a ]"]),
+    after=st.sampled_from(["none", "alnum", "[b,]"]),
+    until=st.none() | PATTERNS.map("{0}b".format),
+)
+
+
+def quiet_is_what_a_scan_says(scanner: Scanner, text: str, low: int) -> None:
+    at = scanner.quiet.open(text, low)
+    if at >= 0:
+        assert at == low - 1 + scanner.undecided(text[low - 1 :])
+        for end, numbers in grouped(scanner.ends(text + EDGE)):
+            assert end <= low or not list(scanner.confirm(text + EDGE, 0, low, end, numbers))
+
+
+@settings(deadline=None, max_examples=500)
+@given(PROSE, st.integers(1, 8))
+def test_what_is_quiet_holds_nothing_and_is_open_where_a_scan_says(text: str, low: int) -> None:
+    text = EDGE + text
+    quiet_is_what_a_scan_says(REDACTING.scanner, text, min(low, len(text)))
+
+
+@settings(deadline=None, max_examples=150)
+@given(
+    st.lists(OWN_RULES, min_size=1, max_size=2), st.lists(st.text("abKks ,é1.", max_size=12), min_size=20), st.integers(1, 3)
+)
+def test_what_is_quiet_by_any_rules(rules: list[Rule], texts: list[str], low: int) -> None:
+    scanner = Scanner([replace(each, id=f"own{number}") for number, each in enumerate(rules)])
+    for text in texts:
+        quiet_is_what_a_scan_says(scanner, EDGE + text, min(low, len(text) + 1))
+
+
+PARTS = st.lists(st.tuples(st.sampled_from("abc"), TEXTS | PROSE, st.booleans()), min_size=1, max_size=4)
+
+
+@settings(deadline=None, max_examples=200)
+@given(PARTS, st.sampled_from([REDACTING, MIXED]))
+def test_an_answer_that_is_not_streamed_is_as_its_texts_alone(parts: list[tuple[str, str, bool]], by: Inspection) -> None:
+    def judged(*, framed: bool) -> object:
+        document = [{"channel": channel, "text": text, "json": is_json} for channel, text, is_json in parts]
+        guard = guard_of(by)
+        event = sse(document) if framed else whole(document)
+        (out,) = [*guard.feed([event]), *guard.flush()]
+        return out.document, guard.decision()
+
+    assert judged(framed=False) == judged(framed=True)
 
 
 ALPHABET = "0145 -a."

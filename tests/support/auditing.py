@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
 from sluicegate.audit.checkpoint import Verifier
 from sluicegate.audit.entry import INTENT, OUTCOME, VERSION, Entry
 from sluicegate.audit.export import parts
@@ -18,6 +20,7 @@ from sluicegate.core.ids import new_id
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
 from sluicegate.store.database import Database
+from sluicegate.store.tables import audit_entry
 from sluicegate.store.writer import Writer
 
 DAY, MONTH = "2026-11-21", "2026-11"
@@ -39,8 +42,19 @@ class Running:
     writer: Writer
     log: AuditLog
 
-    def verify(self, published: Sequence[str] | None = None) -> Report:
-        """Verify what the database holds, against the copy outside it unless told otherwise."""
+    async def append(self, entry: Entry, spend: Sequence[Spend] = ()) -> int:
+        """Append an entry and see it into the database; its index."""
+        await self.log.append(entry, spend)
+        await self.log.settle()
+        found = select(audit_entry.c.log_index).where(
+            audit_entry.c.exchange_id == entry.exchange, audit_entry.c.kind == entry.kind
+        )
+        with self.database.connect() as connection:
+            return int(connection.execute(found).scalar_one())
+
+    async def verify(self, published: Sequence[str] | None = None) -> Report:
+        """Verify everything that was appended, against the copy outside the database unless told otherwise."""
+        await self.log.settle()
         return verify_in(self.database, self.log.verifier_key, self.settings, published)
 
 

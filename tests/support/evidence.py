@@ -1,4 +1,7 @@
-"""What a gateway under test has left behind: its audit entries, its spending, and what its own commands say of them."""
+"""What a gateway under test has left behind: its audit entries, its spending, and what its own commands say of them.
+
+An entry that was acknowledged is in the database, or still in the journal: both are read, the journal first.
+"""
 
 import asyncio
 import json
@@ -10,6 +13,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from sluicegate.audit.stamped import Stamped, decode
+from sluicegate.store.journal import read
+
 
 def _rows(directory: Path, query: str) -> list[Any]:
     with closing(sqlite3.connect(f"file:{directory / 'data' / 'sluicegate.db'}?mode=ro", uri=True)) as connection:
@@ -18,8 +24,18 @@ def _rows(directory: Path, query: str) -> list[Any]:
 
 def entries(directory: Path, kind: str = "") -> list[dict[str, Any]]:
     """The audit entries of the gateway whose folder is `directory`, in order; with `kind` those alone."""
-    found = (json.loads(body) for (body,) in _rows(directory, "SELECT body FROM audit_entry ORDER BY log_index"))
+    bodies, waiting = _log(directory)
+    found = [json.loads(body) for body in [*bodies, *(stamped.body for stamped in waiting)]]
     return [entry for entry in found if kind in ("", entry["kind"])]
+
+
+def _log(directory: Path) -> tuple[list[bytes], list[Stamped]]:
+    """The entries in the database, and those that are in the journal alone."""
+    payloads = read(directory / "data" / "sluicegate.db.journal")
+    rows = _rows(directory, "SELECT body, exchange_id, kind FROM audit_entry ORDER BY log_index")
+    known = {(exchange, kind) for _, exchange, kind in rows}
+    journaled = [stamped for payload in payloads for stamped in decode(payload)]
+    return [body for body, _, _ in rows], [one for one in journaled if (one.exchange, one.kind) not in known]
 
 
 def of(directory: Path, exchange: str) -> list[dict[str, Any]]:
@@ -28,9 +44,13 @@ def of(directory: Path, exchange: str) -> list[dict[str, Any]]:
 
 
 def spending(directory: Path) -> dict[str, tuple[int, int]]:
-    """Tokens and nano-dollars by scope, over all windows."""
+    """Tokens and nano-dollars by scope, over all windows, once the gateway has ended."""
     query = "SELECT scope, sum(tokens), sum(nano_usd) FROM spending GROUP BY scope"
-    return {scope: (tokens, nano_usd) for scope, tokens, nano_usd in _rows(directory, query)}
+    found = {scope: (tokens, nano_usd) for scope, tokens, nano_usd in _rows(directory, query)}
+    for one in (spend for stamped in _log(directory)[1] for spend in stamped.spend):
+        tokens, nano_usd = found.get(one.scope, (0, 0))
+        found[one.scope] = (tokens + one.tokens, nano_usd + one.nano_usd)
+    return found
 
 
 def traces(directory: Path) -> int:

@@ -13,9 +13,10 @@ from typing import Any
 import msgspec
 
 from sluicegate.core.decision import Decision
-from sluicegate.core.exchange import Attempt, Exchange
+from sluicegate.core.exchange import Exchange
+from sluicegate.core.identity import Grant
 from sluicegate.core.names import named
-from sluicegate.core.usage import Usage
+from sluicegate.core.provider import Target
 
 VERSION = 1
 CLIENT_CHARACTERS = 200
@@ -108,7 +109,8 @@ class Entry(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
 
 def plain(text: str, longest: int) -> str:
     """Text that came from outside: bounded, on one line, with control characters and broken surrogates escaped."""
-    text = text[:longest]
+    if len(text) > longest:
+        text = text[:longest]
     if text.isascii() and text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
@@ -116,14 +118,14 @@ def plain(text: str, longest: int) -> str:
 
 def intent(exchange: Exchange) -> Entry:
     """What is about to be sent to a provider: durable before the call."""
-    entry = _of(exchange, INTENT)
+    owner = _owner(exchange)
+    entry = _begin(owner, exchange, INTENT)
     _add_request(entry, exchange)
-    known = exchange.__dict__
-    reservation = known.get("reservation")
+    reservation = exchange.__dict__.get("reservation")
     if reservation is not None:
         entry.reserved_tokens = reservation.tokens
         entry.reserved_nano_usd = reservation.nano_usd
-    entry.decisions = _judged(exchange.decisions)
+    entry.decisions = owner.intended.say(exchange.decisions)
     return entry
 
 
@@ -132,17 +134,19 @@ def outcome(exchange: Exchange, decided: int = 0) -> Entry:
 
     `decided` is the number of decisions that the intent entry already holds; they are not repeated.
     """
-    entry = _of(exchange, OUTCOME)
-    _add_result(entry, exchange)
-    entry.decisions = _judged(exchange.decisions[decided:])
+    owner = _owner(exchange)
+    entry = _begin(owner, exchange, OUTCOME)
+    _add_result(entry, exchange, owner)
+    entry.decisions = owner.ended.say(exchange.decisions[decided:])
     return entry
 
 
 def refusal(exchange: Exchange) -> Entry:
     """An exchange that ended before any call: the one entry there is of it."""
-    entry = _of(exchange, REFUSAL)
+    owner = _owner(exchange)
+    entry = _begin(owner, exchange, REFUSAL)
     _add_request(entry, exchange)
-    _add_result(entry, exchange)
+    _add_result(entry, exchange, owner)
     entry.decisions = _judged(exchange.decisions)
     return entry
 
@@ -160,18 +164,70 @@ def act(actor: str, action: str, subject: str, organisation: str | None) -> Entr
     )
 
 
-def _of(exchange: Exchange, kind: str) -> Entry:
-    """What every entry of an exchange says: whose it is."""
-    entry = Entry(at_ns=0, exchange=exchange.id, kind=kind, policy_version=exchange.policy_version, v=VERSION)
+class _Said:
+    """The last list of decisions, and what it is in an entry: most exchanges of a key are decided alike."""
+
+    __slots__ = ("_decisions", "_judged")
+
+    def __init__(self) -> None:
+        self._decisions: Sequence[tuple[str, Decision]] = []
+        self._judged: Sequence[msgspec.Raw] = []
+
+    def say(self, decisions: Sequence[tuple[str, Decision]]) -> Sequence[msgspec.Raw]:
+        """The list as an entry holds it. Decisions that are equal have the same bytes."""
+        if decisions != self._decisions:
+            self._judged = _judged(decisions)
+            self._decisions = list(decisions)
+        return self._judged
+
+
+class _Owner:
+    """What every entry of a key's exchanges says, found once for each grant it is loaded as."""
+
+    __slots__ = ("begin", "ended", "grant", "intended", "target", "upstream_model")
+
+    def __init__(self, grant: Grant | None) -> None:
+        self.grant = grant
+        self.intended, self.ended = _Said(), _Said()
+        self.target: Target | None = None
+        """The last that answered."""
+        self.upstream_model = ""
+        entry = Entry(at_ns=0, kind="", v=VERSION)
+        self.begin: Callable[[], Entry] = entry.__copy__  # type: ignore[attr-defined]  # msgspec's stubs leave it out
+        """An entry that says this and no more."""
+        if grant is not None:
+            entry.key = grant.key_id
+            entry.organisation = grant.organisation
+            entry.principal = grant.principal
+            entry.team = grant.team
+            entry.use_case = grant.use_case.id
+            entry.use_case_version = grant.use_case.version
+
+
+_OWNERS = 1_024
+_owners: dict[str, _Owner] = {}
+"""By key, those lately seen."""
+_NOBODY = _Owner(None)
+
+
+def _owner(exchange: Exchange) -> _Owner:
     grant = exchange.__dict__.get("grant")  # past the descriptor: reading what may not be there yet must not raise
-    if grant is not None:
-        use_case = grant.use_case
-        entry.key = grant.key_id
-        entry.organisation = grant.organisation
-        entry.principal = grant.principal
-        entry.team = grant.team
-        entry.use_case = use_case.id
-        entry.use_case_version = use_case.version
+    if grant is None:
+        return _NOBODY
+    owner = _owners.get(grant.key_id)
+    if owner is None or owner.grant is not grant:
+        if len(_owners) >= _OWNERS:
+            _owners.clear()
+        owner = _owners[grant.key_id] = _Owner(grant)
+    return owner
+
+
+def _begin(owner: _Owner, exchange: Exchange, kind: str) -> Entry:
+    """An entry that says whose the exchange is."""
+    entry = owner.begin()
+    entry.kind = kind
+    entry.exchange = exchange.id
+    entry.policy_version = exchange.policy_version
     return entry
 
 
@@ -186,33 +242,30 @@ def _add_request(entry: Entry, exchange: Exchange) -> None:
     entry.prompt_sha256 = exchange.prompt_digest.hexdigest()
 
 
-def _add_result(entry: Entry, exchange: Exchange) -> None:
+def _add_result(entry: Entry, exchange: Exchange, owner: _Owner) -> None:
     known = exchange.__dict__
     target = known.get("target")
     if target is not None:
         entry.deployment = target.deployment
         entry.place = target.place
         entry.region = target.region
-        entry.upstream_model = plain(target.upstream_model, NAME_CHARACTERS)
+        if target is not owner.target:
+            owner.target, owner.upstream_model = target, plain(target.upstream_model, NAME_CHARACTERS)
+        entry.upstream_model = owner.upstream_model
     if "outcome" in known:
         entry.outcome = known["outcome"]
         entry.reason = known["reason"]
     if exchange.answer_bytes:
         entry.answer_sha256 = exchange.answer_digest.hexdigest()
     if exchange.attempts:
-        entry.attempts = [_tried(attempt) for attempt in exchange.attempts]
+        entry.attempts = [Try(attempt.deployment, attempt.result) for attempt in exchange.attempts]
     entry.nano_usd = known.get("cost", 0)
-    entry.latency_us = max(0, round((perf_counter() - exchange.started) * 1e6))
+    latency = round((perf_counter() - exchange.started) * 1e6)
+    if latency > 0:
+        entry.latency_us = latency
     if exchange.called is not None:
-        entry.tokens = _tokens(exchange.usage)
-
-
-def _tried(attempt: Attempt) -> Try:
-    return Try(attempt.deployment, attempt.result)
-
-
-def _tokens(usage: Usage) -> Tokens:
-    return Tokens(usage.cache_write, usage.cached, usage.estimated, usage.input, usage.output, usage.reasoning)
+        usage = exchange.usage
+        entry.tokens = Tokens(usage.cache_write, usage.cached, usage.estimated, usage.input, usage.output, usage.reasoning)
 
 
 def _judged(decisions: Sequence[tuple[str, Decision]]) -> list[msgspec.Raw]:
@@ -251,5 +304,5 @@ def _bounded(value: str | int | tuple[str, ...]) -> str | int | list[str]:
     if isinstance(value, str):
         return plain(value, NAME_CHARACTERS)
     if isinstance(value, int):
-        return value
+        return int(value)  # 1 for true, which is equal to it: what is equal must have the same bytes
     return [plain(part, NAME_CHARACTERS) for part in value[:DETAIL_PARTS]]

@@ -2,6 +2,9 @@
 
 Called inside a writing transaction, by the writer's thread or by a command. SQLite's write lock, or an advisory lock of
 PostgreSQL, makes it the only one at work, over all processes; it follows what another process has appended.
+
+Entries of exchanges may be stamped and noted in the journal first, and get their index later; another process may have
+appended in between. Order is the index: an entry that is earlier than the one before it says so (`time_regressed`).
 """
 
 import logging
@@ -15,15 +18,16 @@ from sqlalchemy import Connection
 
 from sluicegate.audit import head as heads
 from sluicegate.audit.checkpoint import Checkpoint, NoteInvalid, Signer, sync_directory, write_durably
-from sluicegate.audit.entry import Entry, canonical
+from sluicegate.audit.entry import Entry
 from sluicegate.audit.head import AuditDamaged, AuditRollback, Head
 from sluicegate.audit.merkle import leaf_hash
 from sluicegate.audit.recovery import closing
+from sluicegate.audit.stamped import UNSAYABLE, Stamped, encode, missing, regressed, stamp
 from sluicegate.core.exchange import Spend
 from sluicegate.settings import Settings
+from sluicegate.store.committer import Caught, Noted, attempt
 from sluicegate.store.database import raw_connection
 from sluicegate.store.rows import Row, Rows
-from sluicegate.store.writer import Caught, attempt
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +35,9 @@ SEQUENCER_LOCK = 0x5C1C_0002
 """The key of PostgreSQL's advisory lock."""
 PUBLISHED = "audit.checkpoint"
 """The name, in `data_dir`, of the last checkpoint's copy outside the database."""
+
+LARGEST = 2**63 - 1
+"""What the database can hold of an amount: one that is larger must not keep the log from being written."""
 
 _ENTRIES = Rows("audit_entry", ("log_index", "body", "at_ns", "kind", "exchange_id", "organisation_id"))
 _CHECKPOINTS = Rows("audit_checkpoint", ("size", "note", "at_ns", "frontier", "leaves", "open_intents"))
@@ -51,6 +58,8 @@ class Order(Enum):
     """Check the log against the published checkpoint, and sign one."""
     RECOVER = "recover"
     """As OPEN; but first close the intents that a crash left open."""
+    CLOSE = "close"
+    """As CHECKPOINT; and note nothing in the journal any more, so that it stays empty."""
 
 
 class Append(NamedTuple):
@@ -61,8 +70,17 @@ class Append(NamedTuple):
     change: Callable[[Connection], Any] | None = None
 
 
+class Replay(NamedTuple):
+    """Append those entries that are not in the log; the result is how many."""
+
+    stamped: Sequence[Stamped]
+
+
+Item = Append | Stamped | Replay | Order
+
+
 class Sequencer:
-    """A `store.writer.Batch` over the log; its results are indexes, or what an act's change returned."""
+    """A `store.committer.NotingBatch` over the log; the result for an act is what its change returned."""
 
     def __init__(self, settings: Settings, signer: Signer, *, postgres: bool) -> None:
         self._signer = signer
@@ -78,24 +96,38 @@ class Sequencer:
         self._note: str | None = None
         """The last checkpoint signed, until it is published."""
         self._due: float | None = None
+        self._notes = True
+        self._doubt = False
+        """Whether a transaction failed, of which the database may hold more than it said."""
 
-    def apply(self, connection: Connection, items: Sequence[Append | Order]) -> Sequence[Any]:
+    def note(self, items: Sequence[Item]) -> Noted | None:
+        """Stamp entries of exchanges for the journal; None where there is something else among them."""
+        stamped: list[Stamped] = []
+        results: list[Exception | None] = []
+        for item in items:
+            if item.__class__ is not Append or item.change is not None or not item.entry.exchange:
+                return None
+            try:
+                stamped.append(stamp(item.entry, item.spend))
+                results.append(None)
+            except UNSAYABLE as error:
+                results.append(error)  # an entry without canonical bytes fails alone
+        return Noted(encode(stamped), stamped, results) if self._notes else None
+
+    def apply(self, connection: Connection, items: Sequence[Item]) -> Sequence[Any]:
         """Append in order; one result each. Raises AuditDamaged, AuditRollback, and the database's errors."""
         head = self._current(connection)
+        place = self._place
         results: list[Any] = []
-        forced = False
         for item in items:
-            if isinstance(item, Order):
-                forced = True
-                results.append(self._order(connection, head, item))
-                continue
-            try:
-                results.append(self._append(connection, head, item))
-            except (UnicodeEncodeError, TypeError, OverflowError) as error:
-                results.append(error)  # an entry without canonical bytes fails alone
+            if item.__class__ is Stamped and not self._doubt:
+                results.append(place(head, item))
+            else:
+                results.append(self._carry_out(connection, head, item))
         self._flush(connection)
         now = monotonic()
-        if forced or head.uncovered >= self._every_entries or (self._due is not None and now >= self._due):
+        ordered = any(item.__class__ is Order for item in items)
+        if ordered or head.uncovered >= self._every_entries or (self._due is not None and now >= self._due):
             self._sign(connection, head)
         if head.uncovered and self._due is None:
             self._due = now + self._every_seconds
@@ -107,6 +139,7 @@ class Sequencer:
 
     def committed(self) -> None:
         """Note what is durable, and publish a checkpoint that was signed."""
+        self._doubt = False
         if self._head is not None:
             self._safe_size = self._head.tree.size
         note, self._note = self._note, None
@@ -118,6 +151,7 @@ class Sequencer:
 
     def rolled_back(self) -> None:
         """Forget the head; the next group reads it from the database."""
+        self._doubt = True  # a commit that failed may turn out to have happened
         self._head = None
         self._note = None
         self._due = None
@@ -140,28 +174,43 @@ class Sequencer:
         self._head = head
         return head
 
+    def _carry_out(self, connection: Connection, head: Head, item: Item) -> Any:
+        """What is no plain entry from the journal; its result."""
+        if isinstance(item, Append):
+            return self._append(connection, head, item)
+        if isinstance(item, Order):
+            return self._order(connection, head, item)
+        stamped = missing(connection, item.stamped if isinstance(item, Replay) else [item])
+        for one in stamped:
+            self._place(head, one)
+        return len(stamped)
+
     def _append(self, connection: Connection, head: Head, item: Append) -> Any:
         entry, spend, change = item
-        if change is None:
-            self._take(head, entry, spend)
-            return head.tree.size - 1
-        self._flush(connection)
-        result = attempt(connection, change)
-        if not isinstance(result, Exception):
-            self._take(head, entry, spend)
+        try:
+            stamped = stamp(entry, spend)
+        except UNSAYABLE as error:
+            return error  # an entry without canonical bytes fails alone, and before what it stands for is changed
+        result: Any = None
+        if change is not None:
+            self._flush(connection)
+            result = attempt(connection, change)
+            if isinstance(result, Exception):
+                return result
+        self._place(head, stamped)
         return result
 
-    def _take(self, head: Head, entry: Entry, spend: Sequence[Spend]) -> None:
-        """Stamp the entry and give it the next index. Raises before anything is changed if it has no canonical bytes."""
-        entry.at_ns = now = time_ns()
-        if now < head.last_ns:
-            entry.time_regressed = True
-        body = canonical(entry)
-        exchange, kind = entry.exchange, entry.kind
-        self._rows.append((head.tree.size, body, now, kind, exchange or None, entry.organisation or None))
-        head.add(leaf_hash(body), kind, exchange, now)
-        for one in spend:
-            sums = self._spend.setdefault((one.scope, one.window), [0, 0])
+    def _place(self, head: Head, stamped: Stamped) -> None:
+        """Give an entry the next index."""
+        body, at_ns, kind, exchange = stamped.body, stamped.at_ns, stamped.kind, stamped.exchange
+        if at_ns < head.last_ns:
+            body = regressed(body)
+        self._rows.append((head.tree.size, body, at_ns, kind, exchange or None, stamped.organisation or None))
+        head.add(leaf_hash(body), kind, exchange, at_ns)
+        for one in stamped.spend:
+            sums = self._spend.get((one.scope, one.window))
+            if sums is None:
+                sums = self._spend[one.scope, one.window] = [0, 0]
             sums[0] += one.tokens
             sums[1] += one.nano_usd
 
@@ -171,12 +220,17 @@ class Sequencer:
             self._rows.clear()
         if self._spend:
             # in one order everywhere, so that two processes never wait for each other's rows
-            _SPENDING.insert(connection, [(*key, *amounts) for key, amounts in sorted(self._spend.items())])
+            _SPENDING.insert(
+                connection,
+                [(*key, *(min(amount, LARGEST) for amount in amounts)) for key, amounts in sorted(self._spend.items())],
+            )
             self._spend.clear()
 
     def _order(self, connection: Connection, head: Head, order: Order) -> int:
         """Carry it out; how many intents were closed."""
-        if order is Order.CHECKPOINT:
+        if order is Order.CLOSE:
+            self._notes = False
+        if order in (Order.CLOSE, Order.CHECKPOINT):
             return 0
         published = read_published(self._file, self._signer)
         if published is not None:
@@ -193,7 +247,7 @@ class Sequencer:
         self._flush(connection)
         appends = closing(connection, list(head.open_intents.values()))
         for entry, spend in appends:
-            self._take(head, entry, spend)
+            self._place(head, stamp(entry, spend))
         return len(appends)
 
     def _sign(self, connection: Connection, head: Head) -> None:

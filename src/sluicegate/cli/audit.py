@@ -12,10 +12,13 @@ from sqlalchemy import Connection
 from sluicegate.audit.checkpoint import NoteInvalid, Verifier
 from sluicegate.audit.evidence import verify_export
 from sluicegate.audit.export import NotCovered, Selection, export_log, export_proof, export_selection, parts
-from sluicegate.audit.log import act_now, key_path, load_signer
+from sluicegate.audit.head import AuditDamaged
+from sluicegate.audit.log import act_now, journal_path, journaled, key_path, load_signer
 from sluicegate.audit.sequencer import PUBLISHED, Order
+from sluicegate.audit.stamped import missing
 from sluicegate.audit.verify import Report, verify
 from sluicegate.cli.office import Office, actor, fail, office
+from sluicegate.store.journal import JournalDamaged, read
 
 app = typer.Typer(help="The audit log: verify it, export it.", no_args_is_help=True)
 
@@ -109,6 +112,7 @@ def republish() -> None:
 
 def _verified(opened: Office, verifier: Verifier, published: list[str]) -> Report:
     """Verify the database, also against the checkpoint that was published beside it."""
+    waiting, damage = _waiting(opened)
     kept = opened.settings.data_dir / PUBLISHED
     present = kept.exists()
     if present:
@@ -121,7 +125,25 @@ def _verified(opened: Office, verifier: Verifier, published: list[str]) -> Repor
     report = opened.read(check)
     if not present and report.covered:
         report.information.append(f"{kept} is not there, so a cut-off tail would not show: was it removed?")
+    if waiting:
+        report.information.append(
+            f"{waiting} more entries are in the journal: a running gateway adds them to the log at once, a stopped one when "
+            "it starts"
+        )
+    report.undecided = report.undecided or damage
     return report
+
+
+def _waiting(opened: Office) -> tuple[int, str]:
+    """How many entries are in the journal and not in the database, and what is wrong with the journal."""
+    path = journal_path(opened.database)
+    if path is None:
+        return 0, ""
+    try:
+        stamped = journaled(path, read(path))
+    except (JournalDamaged, AuditDamaged) as error:
+        return 0, str(error)
+    return len(opened.read(lambda connection: missing(connection, stamped))), ""
 
 
 def _verify_database(key: str, published: list[str]) -> Report:

@@ -18,9 +18,10 @@ from sluicegate.identity.first_start import FirstStart
 from sluicegate.insight.logs import configure
 from sluicegate.settings import Settings, SettingsError, load
 from sluicegate.store import migrate
+from sluicegate.store.committer import WriteFailed
 from sluicegate.store.database import DatabaseError
 from sluicegate.store.migrate import SchemaMismatch
-from sluicegate.store.writer import QueueFull, WriteFailed
+from sluicegate.store.writer import QueueFull
 from sluicegate.web import server
 
 REFUSALS = (

@@ -11,21 +11,24 @@ _decode = msgspec.json.Decoder().decode
 _encode = msgspec.json.Encoder().encode
 
 
-class Event:
+class Event(msgspec.Struct, eq=False):
     """One server-sent event, or the whole body of an answer that was not streamed (`framed` is False).
 
     `raw` is what leaves for the client. `data` is the JSON text inside it (for SSE, the joined `data:` lines).
     """
 
-    __slots__ = ("_document", "_parsed", "data", "framed", "name", "raw")
+    raw: bytes
+    data: bytes
+    name: str | None = None
+    framed: bool = True
+    told: Any = None
+    """What a dialect took from the event when it was first asked; the dialect's own."""
+    _document: Any = None
+    _parsed: bool = False
 
-    def __init__(self, raw: bytes, data: bytes, name: str | None = None, *, framed: bool = True) -> None:
-        self.raw = raw
-        self.data = data
-        self.name = name
-        self.framed = framed
-        self._document: Any = None
-        self._parsed = False
+    def __repr__(self) -> str:
+        """Without what the answer says."""
+        return f"<event of {len(self.raw)} bytes>"
 
     @property
     def document(self) -> Any:
@@ -33,18 +36,21 @@ class Event:
 
         Raises UpstreamError (UPSTREAM_INVALID) where it begins like an object and is none.
         """
-        if not self._parsed:
-            # white space may stand before a body: some providers keep the connection alive with empty lines
-            if self.data[:1] == b"{" or (self.data[:1].isspace() and self.data.lstrip()[:1] == b"{"):
-                try:
-                    self._document = _decode(self.data)
-                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-                    raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent JSON that cannot be read.") from None
-            self._parsed = True
+        if self._parsed:
+            return self._document
+        data = self.data
+        # white space may stand before a body: some providers keep the connection alive with empty lines
+        if data[:1] == b"{" or (data[:1].isspace() and data.lstrip()[:1] == b"{"):
+            try:
+                self._document = _decode(data)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent JSON that cannot be read.") from None
+        self._parsed = True
         return self._document
 
     def rewrite(self) -> None:
         """Serialise the edited document again, in the framing the event came in."""
+        self.told = None
         self.data = _encode(self._document)
         self.raw = frame(self.data, self.name) if self.framed else self.data
 

@@ -1,9 +1,10 @@
 """One request, its answer, and everything decided about it."""
 
-import time
+import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from enum import StrEnum
 from hashlib import sha256
+from time import perf_counter, time
 from typing import Generic, TypeVar, overload
 
 import msgspec
@@ -42,9 +43,10 @@ class Once(Generic[T]):
         return value
 
     def __set__(self, instance: object, value: T) -> None:
-        if self.name in instance.__dict__:
-            raise RuntimeError(f"{self.name} was written twice; {self.by} writes it once")
-        instance.__dict__[self.name] = value
+        name, written = self.name, instance.__dict__
+        if name in written:
+            raise RuntimeError(f"{name} was written twice; {self.by} writes it once")
+        written[name] = value
 
 
 class Outcome(StrEnum):
@@ -65,12 +67,12 @@ class Arrival(msgspec.Struct):
     peer: str
     """The client's address, as the server or a trusted proxy saw it."""
     headers: Mapping[str, str]
-    """Names in lower case."""
+    """Names in lower case; those that anyone asks for (`web/llm.py`, ASKED)."""
     body: bytes = b""
     fault: GatewayError | None = None
     """What the server found wrong (the method, too many exchanges); it is told and recorded once the caller is known."""
-    read: Callable[[], Awaitable[bytes]] | None = None
-    """Reads the body. Raises InvalidRequest (too large, not JSON) and ClientGone."""
+    read: Callable[[], bytes | Awaitable[bytes]] | None = None
+    """Reads the body, at once if it has come whole. Raises InvalidRequest (too large, not JSON) and ClientGone."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -111,37 +113,44 @@ class Exchange:
     cost = Once[int]("s3_limit")
     """Nano-dollars, settled."""
 
+    # What few exchanges change is kept by the class until one does.
+    stage = ""
+    """The stage at work, for the message when it breaks."""
+    edited = False
+    """Whether a stage changed the document, so that it must be serialised again."""
+    on_prem_only = False
+    """Whether the prompt's inspection found what only an on-prem deployment may see."""
+    intended: int | None = None
+    """How many decisions the intent entry holds; None while none was tried."""
+    spend: tuple[Spend, ...] = ()
+    """What s3_limit settled, for s8_record to write in the outcome's transaction."""
+    usage = Usage(estimated=True)
+    answer_digest: "hashlib._Hash"
+    """The SHA-256 of what left for the client; there is none before the first byte."""
+    answer_bytes = 0
+    finish: str | None = None
+    policy_version = ""
+    called: float | None = None
+    """`time.perf_counter()` when the first call began; None if no provider was called."""
+    first_event: float | None = None
+    """`time.perf_counter()` when the first event of the answer came from the provider."""
+
     def __init__(self, id: str, dialect: Dialect, arrival: Arrival) -> None:
         self.id = id
         self.dialect = dialect
         self.arrival = arrival
-        self.stage = ""
-        """The stage at work, for the message when it breaks."""
-        self.edited = False
-        """Whether a stage changed the document, so that it must be serialised again."""
-        self.on_prem_only = False
-        """Whether the prompt's inspection found what only an on-prem deployment may see."""
         self.decisions: list[tuple[str, Decision]] = []
-        self.intended: int | None = None
-        """How many decisions the intent entry holds; None while none was tried."""
         self.attempts: list[Attempt] = []
-        self.spend: tuple[Spend, ...] = ()
-        """What s3_limit settled, for s8_record to write in the outcome's transaction."""
-        self.usage = Usage(estimated=True)
-        self.prompt_digest = sha256(arrival.body)
-        self.answer_digest = sha256()
-        self.answer_bytes = 0
         self.tool_calls: list[str] = []
-        self.finish: str | None = None
         self.response_headers: dict[str, str] = {}
         """Headers that stages ask for, on an answer and on an error alike (`x-ratelimit-…`, `retry-after`)."""
-        self.policy_version = ""
-        self.started_at = time.time()
-        self.started = time.perf_counter()
-        self.called: float | None = None
-        """`time.perf_counter()` when the first call began; None if no provider was called."""
-        self.first_event: float | None = None
-        """`time.perf_counter()` when the first event of the answer came from the provider."""
+        self.started_at = time()
+        self.started = perf_counter()
+
+    @property
+    def prompt_digest(self) -> "hashlib._Hash":
+        """The SHA-256 of the body as far as it was read: of nothing for a caller who was refused before."""
+        return sha256(self.arrival.body)
 
     async def receive(self) -> bytes:
         """The body, read from the client if it has not been. Raises what the arrival's fault or its reading raises."""
@@ -149,16 +158,20 @@ class Exchange:
         if arrival.fault is not None:
             raise arrival.fault
         if arrival.read is not None:
-            arrival.body = await arrival.read()
+            body = arrival.read()
+            arrival.body = body if isinstance(body, bytes) else await body
             arrival.read = None
-            self.prompt_digest = sha256(arrival.body)
         return arrival.body
 
     def note_released(self, events: Sequence[Event]) -> None:
         """Count `events` into the answer's digest: they leave for the client now, or with the outcome entry."""
         for event in events:
-            self.answer_digest.update(event.raw)
-            self.answer_bytes += len(event.raw)
+            raw = event.raw
+            if self.answer_bytes:
+                self.answer_digest.update(raw)
+            else:
+                self.answer_digest = sha256(raw)
+            self.answer_bytes += len(raw)
 
     def knows(self, name: str) -> bool:
         """Whether the once-written value `name` has been written."""

@@ -1,6 +1,7 @@
 """What the dialects share in reading answers: events parsed at the border, text found, counts believed within reason."""
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -16,6 +17,20 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_.:/-]{0,127}")
 _TOKEN = re.compile(r"(?=[A-Za-z]*[0-9]|[A-Z0-9]{16})[A-Za-z0-9]{16}")
 _LONG_NUMBER = re.compile(r"[0-9]{7}")
 _encode = msgspec.json.Encoder().encode
+
+
+class Told(msgspec.Struct, gc=False):
+    """What one event of an answer says, as far as anybody asks a dialect. Each dialect has its own kind of it."""
+
+    pieces: list[Piece]
+    usage: Any
+    """The report of tokens as it stands in the document."""
+    finish: str | None
+    calls: Sequence[str]
+    """The names of the tools that are called."""
+    unread: Sequence[str]
+    over: bool
+    """Whether the answer is complete with this event."""
 
 
 def document_of(event: Event) -> Json | None:

@@ -5,6 +5,7 @@ from typing import Any
 from sluicegate.core.dialect import Ask, Feature, Json, SystemEdit, SystemMode
 from sluicegate.dialects import checks
 
+APPEND = SystemMode.APPEND
 _ROLES = frozenset({"user", "assistant", "system"})
 _SPEAKERS = frozenset({"user", "assistant"})
 _NUMBERS = frozenset({"temperature", "top_p", "top_k"})
@@ -170,7 +171,7 @@ def bind_system(document: Json, prompt: str | None, mode: SystemMode) -> SystemE
 
     Blocks that stay keep their cache marks. Binding what is already bound changes nothing.
     """
-    if prompt is None and mode is SystemMode.APPEND:
+    if prompt is None and mode is APPEND:
         return SystemEdit()
     templates = [field for field in _TEMPLATES if document.get(field) is not None]
     for field in templates:
@@ -181,7 +182,7 @@ def bind_system(document: Json, prompt: str | None, mode: SystemMode) -> SystemE
     messages: list[Json] = document["messages"]
     kept = [message for message in messages if message["role"] in _SPEAKERS or not _is_system(message)]
     found = len(own) + len(messages) - len(kept)
-    if mode is SystemMode.APPEND:
+    if mode is APPEND:
         if not bound:
             document["system"] = [_text(prompt), *own] if own else prompt
         return SystemEdit(injected=not bound, dropped=len(templates), appended=found)

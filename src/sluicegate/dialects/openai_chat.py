@@ -5,7 +5,6 @@ which the official SDKs raise as APIError.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -14,18 +13,11 @@ from sluicegate.core.errors import GatewayError, UpstreamRejected
 from sluicegate.core.event import Event, frame
 from sluicegate.core.usage import Usage
 from sluicegate.dialects import openai_request
-from sluicegate.dialects.answers import document_of, explained, govern, is_name, tokens
+from sluicegate.dialects.answers import document_of, explained, tokens
+from sluicegate.dialects.openai_event import STRUCTURAL, ChatTold, choices_of, told
 from sluicegate.dialects.openai_places import read_spans
 
-_DONE = b"[DONE]"
 _encode = msgspec.json.Encoder().encode
-_STRUCTURAL = frozenset(
-    {"id", "object", "created", "model", "service_tier", "system_fingerprint", "obfuscation", "choices", "usage"}
-)
-_CHOICE = frozenset({"index", "logprobs", "delta", "message", "finish_reason"})
-_FINISH = frozenset({"stop", "length", "tool_calls", "content_filter", "function_call"})
-_ROLES = frozenset({"assistant", "developer", "system", "user", "tool"})
-_LONGEST_FINISH = 64
 _NULL_USAGE = b',"usage":null'
 _KINDS = {
     401: "authentication_error",
@@ -89,7 +81,7 @@ class OpenAIChat:
             del document["usage"]
             event.rewrite()
         elif not document.get("choices"):
-            if document.keys() <= _STRUCTURAL:
+            if document.keys() <= STRUCTURAL:
                 return None
             del document["usage"]
             event.rewrite()
@@ -97,26 +89,14 @@ class OpenAIChat:
 
     def pieces(self, event: Event) -> list[Piece]:
         """Channels are `<choice>.<field>` and `<choice>.tool_calls.<index>.<field>`."""
-        document = document_of(event)
-        pieces: list[Piece] = []
-        if document is None:
-            return pieces
-        for field, value in document.items():
-            if field not in _STRUCTURAL:
-                govern(pieces, field, document, field, value)
-        choices = document.get("choices")
-        if type(choices) is list:
-            for position, choice in enumerate(choices):
-                _choice_pieces(pieces, choices, position, choice)
-        elif choices is not None:
-            govern(pieces, "choices", document, "choices", choices)
-        return pieces
+        known = event.told
+        return known.pieces if type(known) is ChatTold else told(event).pieces
 
     def redacted(self, event: Event) -> bool:
         """Log probabilities spell the text out token by token, maybe in another event than the text itself."""
         removed = False
         if b'"logprobs"' in event.data:
-            for choice in _choices(document_of(event)):
+            for choice in choices_of(document_of(event)):
                 if choice.get("logprobs") is not None:
                     choice["logprobs"] = None
                     removed = True
@@ -124,34 +104,18 @@ class OpenAIChat:
 
     def unread(self, event: Event) -> Sequence[str]:
         """Sounds (`audio.data`) and images (`images`, as some providers answer)."""
-        if b'"audio"' not in event.data and b'"images"' not in event.data:
-            return ()
-        found: list[str] = []
-        for choice in _choices(document_of(event)):
-            for body in (choice.get("delta"), choice.get("message")):
-                if type(body) is dict:
-                    audio = body.get("audio")
-                    if type(audio) is dict and audio.get("data"):
-                        found.append("audio")
-                    if body.get("images"):
-                        found.append("image")
-        return found
+        known = event.told
+        return known.unread if type(known) is ChatTold else told(event).unread
 
     def ended(self, event: Event) -> bool:
         """A body, `[DONE]`, or an error in place of the rest."""
-        if not event.framed or event.data == _DONE:
-            return True
-        if b'"error"' in event.data:
-            document = document_of(event)
-            return document is not None and bool(document.get("error"))
-        return event.data.strip() == _DONE if event.data[:1] in (b" ", b"[") else False
+        known = event.told
+        return known.over if type(known) is ChatTold else told(event).over
 
     def usage(self, event: Event, known: Usage) -> Usage:
         """The counts of the `usage` object; what cannot be true leaves `known` as it was."""
-        if b'"usage"' not in event.data or _NULL_USAGE in event.data:
-            return known
-        document = document_of(event)
-        report = document.get("usage") if document is not None else None
+        seen = event.told
+        report = (seen if type(seen) is ChatTold else told(event)).usage
         if type(report) is not dict:
             return known
         sent, received = tokens(report, "prompt_tokens"), tokens(report, "completion_tokens")
@@ -166,31 +130,13 @@ class OpenAIChat:
 
     def finish(self, event: Event) -> str | None:
         """The first `finish_reason`."""
-        data = event.data
-        if data.count(b'"finish_reason"') == data.count(b'"finish_reason":null'):
-            return None
-        for choice in _choices(document_of(event)):
-            reason = choice.get("finish_reason")
-            if type(reason) is str and reason:
-                return reason[:_LONGEST_FINISH]
-        return None
+        known = event.told
+        return known.finish if type(known) is ChatTold else told(event).finish
 
     def tool_calls(self, event: Event) -> Sequence[str]:
         """The names of functions and custom tools, which a stream gives in a call's first piece."""
-        if b"_call" not in event.data:
-            return ()
-        names: list[str] = []
-        for choice in _choices(document_of(event)):
-            body = choice.get("delta") or choice.get("message")
-            if type(body) is not dict:
-                continue
-            calls = body.get("tool_calls")
-            for call in [*(calls if type(calls) is list else ()), {"function": body.get("function_call")}]:
-                tool = (call.get("function") or call.get("custom")) if type(call) is dict else None
-                called = tool.get("name") if type(tool) is dict else None
-                if type(called) is str and called:
-                    names.append(called)
-        return names
+        known = event.told
+        return known.calls if type(known) is ChatTold else told(event).calls
 
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """`{"error": {message, type, param, code}}` and the exchange's id; in a stream an event that no `[DONE]` follows."""
@@ -208,66 +154,3 @@ class OpenAIChat:
         }
         data = _encode(body)
         return frame(data) if streaming else data
-
-
-def _choices(document: Json | None) -> list[Json]:
-    choices = document.get("choices") if document is not None else None
-    return [choice for choice in choices if type(choice) is dict] if type(choices) is list else []
-
-
-def _choice_pieces(pieces: list[Piece], choices: list[Any], position: int, choice: Any) -> None:
-    if type(choice) is not dict:
-        govern(pieces, f"choices.{position}", choices, position, choice)
-        return
-    index = choice.get("index", position)
-    for field, value in choice.items():
-        if value is None or field not in _CHOICE:
-            govern(pieces, f"{index}.{field}", choice, field, value)
-        elif field == "delta" or field == "message":
-            _body_pieces(pieces, index, choice, field, value)
-        elif field == "finish_reason" and (type(value) is not str or value not in _FINISH):
-            govern(pieces, f"{index}.finish_reason", choice, field, value)
-
-
-def _body_pieces(pieces: list[Piece], index: Any, choice: Json, name: str, body: Any) -> None:
-    if type(body) is not dict:
-        govern(pieces, f"{index}.{name}", choice, name, body)
-        return
-    for field, value in body.items():
-        if type(value) is str:
-            if field != "role" or value not in _ROLES:
-                pieces.append(Piece(f"{index}.{field}", body, field, value))
-        elif value is None:
-            continue
-        elif field == "tool_calls" and type(value) is list:
-            for position, call in enumerate(value):
-                _call_pieces(pieces, f"{index}.tool_calls", value, position, call)
-        elif field == "function_call" and type(value) is dict:
-            _tool_pieces(pieces, f"{index}.function_call", value)
-        elif field == "audio" and type(value) is dict:
-            for member, part in value.items():
-                if member not in ("id", "data"):
-                    govern(pieces, f"{index}.audio.{member}", value, member, part)
-        else:
-            govern(pieces, f"{index}.{field}", body, field, value)
-
-
-def _call_pieces(pieces: list[Piece], channel: str, calls: list[Any], position: int, call: Any) -> None:
-    if type(call) is not dict:
-        govern(pieces, f"{channel}.{position}", calls, position, call)
-        return
-    channel = f"{channel}.{call.get('index', position)}"
-    for field, value in call.items():
-        if field in ("function", "custom") and type(value) is dict:
-            _tool_pieces(pieces, channel, value)
-        elif field not in ("id", "index", "type"):
-            govern(pieces, f"{channel}.{field}", call, field, value)
-
-
-def _tool_pieces(pieces: list[Piece], channel: str, tool: Json) -> None:
-    """A tool's name is one the client declared, or it calls nothing; what does not look like a name is governed."""
-    for field, value in tool.items():
-        if field == "arguments" and type(value) is str:
-            pieces.append(Piece(f"{channel}.arguments", tool, field, value, True))
-        elif field != "name" or not is_name(value):
-            govern(pieces, f"{channel}.{field}", tool, field, value)

@@ -5,6 +5,8 @@ from typing import Any
 from sluicegate.core.dialect import Ask, Feature, Json, SystemEdit, SystemMode
 from sluicegate.dialects import checks
 
+APPEND = SystemMode.APPEND
+DROP = SystemMode.DROP
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _SYSTEM_ROLES = frozenset({"system", "developer"})
 _OTHER_ROLES = _ROLES - _SYSTEM_ROLES
@@ -28,10 +30,21 @@ _OTHER_PROMPTS = ("system", "developer", "instructions")
 _TEMPLATES = ("chat_template", "chat_template_kwargs")
 """Fields (vLLM) that could render the conversation without the bound prompt."""
 _NO_FEATURES: frozenset[Feature] = frozenset()
+_UNTOUCHED = SystemEdit()
 _PROMPTS = frozenset({*_OTHER_PROMPTS, *_TEMPLATES})
 _RARE = frozenset({*_HOSTED, *_STORED, *_MODELS, "file_ids", "tools", "functions", "store", "stop", "stream_options"})
 _BOUNDS = ("max_tokens", "max_completion_tokens", "n", "stream", "modalities", "audio", "service_tier", "speed")
 _READ = frozenset({"model", "messages", *_NUMBERS, *_RARE, *_PROMPTS, *_BOUNDS})
+_NOTHING = type(None)
+_USUAL: dict[str, tuple[type, ...]] = {
+    "model": (str,),
+    "messages": (list,),
+    "stream": (bool, _NOTHING),
+    "max_tokens": (int, _NOTHING),
+    "max_completion_tokens": (int, _NOTHING),
+    **dict.fromkeys(_NUMBERS, (int, float, _NOTHING)),
+}
+"""The fields of most requests, and the types that leave nothing to say about them."""
 _READ_OF_MESSAGE = frozenset({"role", "content", "name", "tool_calls", "tool_call_id", "function_call", "audio"})
 _READ_OF_PART = frozenset(
     {"type", "text", "image_url", "video_url", "audio_url", "document_url", "input_audio", "file", "file_id"}
@@ -47,6 +60,27 @@ _READ_OF_OPTIONS = frozenset({"include_usage", "include_obfuscation"})
 
 def read(document: Json) -> Ask:
     """What the request asks for. Raises InvalidRequest naming the field that is missing or of the wrong type."""
+    for field, value in document.items():
+        allowed = _USUAL.get(field)
+        if allowed is None or type(value) not in allowed:
+            return _read(document)
+    model, messages = document.get("model"), document.get("messages")
+    if not model or not messages:
+        return _read(document)
+    for message in messages:
+        if type(message) is not dict or not _is_plain(message):
+            return _read(document)
+    return Ask(model, document.get("stream") is True, _max_tokens(document))
+
+
+def _is_plain(message: Json) -> bool:
+    """Whether a message is a text in a known role, and nothing else."""
+    role = message.get("role")
+    return len(message) == 2 and type(role) is str and role in _ROLES and type(message.get("content")) is str
+
+
+def _read(document: Json) -> Ask:
+    """Every field looked at for itself."""
     seen = _Seen()
     checks.spelled(document, _READ)
     model = checks.name(document, "model")
@@ -54,10 +88,8 @@ def read(document: Json) -> Ask:
     if not messages:
         raise checks.wrong("messages", "a list with at least one message")
     for index, message in enumerate(messages):
-        role = message.get("role")
-        if len(message) == 2 and type(role) is str and role in _ROLES and type(message.get("content")) is str:
-            continue
-        seen.message(message, index)
+        if not _is_plain(message):
+            seen.message(message, index)
     for field in _NUMBERS & document.keys():
         checks.number(document, field)
     if not _RARE.isdisjoint(document):
@@ -76,6 +108,8 @@ def read(document: Json) -> Ask:
 
 def _max_tokens(document: Json) -> int | None:
     """The newer name and the older one mean the same; two that disagree would be two bounds."""
+    if "max_tokens" not in document and "max_completion_tokens" not in document:
+        return None
     newer, older = checks.count(document, "max_completion_tokens"), checks.count(document, "max_tokens")
     if newer is not None and older is not None and newer != older:
         raise checks.wrong("max_tokens", "left out where `max_completion_tokens` says otherwise")
@@ -197,8 +231,8 @@ def bind_system(document: Json, prompt: str | None, mode: SystemMode) -> SystemE
 
     Binding what is already bound changes nothing.
     """
-    if prompt is None and mode is SystemMode.APPEND:
-        return SystemEdit()
+    if prompt is None and mode is APPEND:
+        return _UNTOUCHED
     messages: list[Json] = document["messages"]
     bound = prompt is not None and bool(messages) and messages[0] == {"role": "system", "content": prompt}
     own = messages[1:] if bound else messages
@@ -210,7 +244,7 @@ def bind_system(document: Json, prompt: str | None, mode: SystemMode) -> SystemE
     if not _PROMPTS.isdisjoint(document):
         others = [field for field in _OTHER_PROMPTS if document.get(field) is not None]
         unsafe = [field for field in _TEMPLATES if document.get(field) is not None]
-    if mode is SystemMode.DROP:
+    if mode is DROP:
         if found:
             messages[1 if bound else 0 :] = kept
         dropped = found

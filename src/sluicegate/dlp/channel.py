@@ -7,6 +7,9 @@ from sluicegate.dlp.findings import Edit, Ledger, order
 from sluicegate.dlp.inspection import Inspection, Work, grouped
 from sluicegate.dlp.packs import CONTEXT_REACH
 
+_KEPT = 3 * CONTEXT_REACH
+"""Characters of context from which on they are dropped even while they cost nothing."""
+
 SourceEdit = tuple[int, int, str]
 """source[start:end] gives way to the text."""
 
@@ -18,6 +21,7 @@ class TextChannel:
         """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
         self._work = work or inspection.work()
         self._scanner = inspection.scanner
+        self._open = inspection.scanner.quiet.open
         self.ledger: Ledger = inspection.ledger()
         self.length = 0
         """How much of the source has arrived."""
@@ -25,7 +29,8 @@ class TextChannel:
         """How much of it is decided."""
         self.final = False
         """Whether it is complete."""
-        self._edits: list[SourceEdit] = []  # of decided source, not rendered yet; none overlap
+        self.edits: list[SourceEdit] = []
+        """Of decided source, not rendered yet; none overlap."""
         self._window = EDGE  # the text, from what is kept as context on; its first character only as a neighbour
         self._base = -1  # the position of the window's first character
         self._seen = 0  # how much of the text was scanned for ends
@@ -46,39 +51,58 @@ class TextChannel:
         To be asked for every piece that has text, in order.
         """
         end = start + len(source)
-        if not self._edits or self._edits[0][0] >= end:
+        if not self.edits or self.edits[0][0] >= end:
             return None
         parts: list[str] = []
         at = start
-        while self._edits and self._edits[0][0] < end:
-            low, high, text = self._edits.pop(0)
+        while self.edits and self.edits[0][0] < end:
+            low, high, text = self.edits.pop(0)
             parts += (source[at - start : low - start], text)
             at = min(high, end)
             if high > end:
-                self._edits.insert(0, (end, high, ""))
+                self.edits.insert(0, (end, high, ""))
                 break
         parts.append(source[at - start :])
         return "".join(parts)
 
     def _advance(self, text: str, final: bool) -> None:
         """Find what the new text completes, and move the mark to where more text could still change something."""
-        self._window += text
-        arrived = self._base + len(self._window)
-        scanned = self._window + EDGE if final else self._window
-        scanner, low = self._scanner, self._settled - self._base
+        window = self._window + text
+        base = self._base
+        at = self._open(window, self._settled - base)
+        if at < 0:
+            at = self._scan(text, final)
+        else:
+            self._window = window
+            self._seen = base + len(window)
+            if len(window) > _KEPT:
+                self._drop()
+            at += base
+        self._settle(self._seen if final else at)
+
+    def _scan(self, text: str, final: bool) -> int:
+        """Take the findings that `text` completes; from where on more text could still make one."""
+        self._drop()
+        self._window = window = self._window + text
+        base = self._base
+        low = self._settled - base
+        scanner = self._scanner
+        scanned = window + EDGE if final else window
         ends = scanner.ends(scanned, self._work.left)
         self._work.left -= len(ends)
         for end, numbers in grouped(ends):
-            if end + self._base >= self._seen and end > low:
+            if end + base >= self._seen and end > low:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
-                self.ledger.take(Hit(h.rule, h.start + self._base, h.end + self._base, h.closing) for h in hits)
-        self._seen = arrived
-        settled = arrived if final else self._base + low - 1 + scanner.undecided(self._window[low - 1 :])
-        self._settle(settled if final else self._whole(settled))
+                self.ledger.take(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
+        self._seen = base + len(window)
+        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :])
 
-    def _whole(self, settled: int) -> int:
-        """`settled`, moved to the left where the source cannot be cut there."""
-        return settled
+    def _drop(self) -> None:
+        """Forget what is too far back to be context."""
+        drop = self._settled - CONTEXT_REACH - 1 - self._base
+        if drop > 0:
+            self._window = self._window[drop:]
+            self._base += drop
 
     def _settle(self, settled: int) -> None:
         if self.ledger.edits:
@@ -89,10 +113,6 @@ class TextChannel:
             for start, end, label in self._ranges(self._settled, settled):
                 self._apply(start, end, label)
         self._settled = settled
-        drop = settled - CONTEXT_REACH - 1 - self._base
-        if drop > 0:
-            self._window = self._window[drop:]
-            self._base += drop
 
     def _ranges(self, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         """The parts of text[start:end] to redact, in order; those that go on from before have an empty label."""
@@ -111,4 +131,4 @@ class TextChannel:
         self._covering = [edit for edit in self._covering if edit.end > end]
 
     def _apply(self, start: int, end: int, label: str) -> None:
-        self._edits.append((start, end, label))
+        self.edits.append((start, end, label))

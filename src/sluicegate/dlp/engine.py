@@ -18,6 +18,7 @@ import msgspec
 from sluicegate.dlp.automaton import UNBOUNDED, Automaton, Expression, Report
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
 from sluicegate.dlp.pattern import Node, Ranges, backwards, beginnings, charset, expression, trigger, wide
+from sluicegate.dlp.quiet import Quiet, patterns
 from sluicegate.dlp.validators import Validator
 
 _WORDS = 16
@@ -61,8 +62,10 @@ class Scanner:
         forward: list[Expression] = []
         verify: list[Expression] = []
         begin: list[Expression] = []
+        trees = []
         for index, rule in enumerate(self.rules):
             compiled = form(rule)
+            trees += patterns(compiled, ignore_case=rule.ignore_case)
             for number, node in ((2 * index, compiled.node), (2 * index + 1, compiled.closing)):
                 if node is not None:
                     self._add(number, rule, compiled, node, (forward, verify, begin))
@@ -73,6 +76,8 @@ class Scanner:
             together = self._compile(verify[at : at + _TOGETHER])
             self._verify |= {number: together for number, _, _ in verify[at : at + _TOGETHER] if together is not None}
         self._begin = [(broad, each) for broad in (False, True) if (each := self._beginnings(begin, broad)) is not None]
+        self.quiet = Quiet(trees)
+        """Spares prose the scans of `ends` and `undecided`, which would say nothing else."""
 
     @property
     def size(self) -> int:

@@ -3,6 +3,7 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
+from itertools import chain
 
 import msgspec
 
@@ -83,6 +84,13 @@ class Inspection:
         Raises TooManyReports where that takes more than `work` allows (unless given, what one prompt may cost).
         """
         work = work or self.work()
+        for _, text in texts:
+            if len(text) >= REMEMBERED_FROM:
+                return self._recall(texts, work)
+        return self._scan(texts, work)
+
+    def _recall(self, texts: Sequence[Text], work: Work) -> list[Found]:
+        """What is in texts of which some are long enough to be remembered."""
         results = [CLEAN] * len(texts)
         fresh: list[tuple[int, Text, tuple[int, bytes] | None]] = []
         for index, text in enumerate(texts):
@@ -102,21 +110,18 @@ class Inspection:
         return results
 
     def _scan(self, texts: Sequence[Text], work: Work) -> list[Found]:
-        pieces: list[str] = []
+        buffer = f"{EDGE}{EDGE.join(chain.from_iterable(texts))}{EDGE}"
+        ends = self.scanner.ends(buffer, work.left)
+        results = [CLEAN] * len(texts)
+        if not ends:
+            return results
+        work.left -= len(ends)
         starts: list[int] = []
         at = 1
         for lead, text in texts:
             at += len(lead) + 1
             starts.append(at)
             at += len(text) + 1
-            pieces.append(lead)
-            pieces.append(text)
-        buffer = f"{EDGE}{EDGE.join(pieces)}{EDGE}"
-        ends = self.scanner.ends(buffer, work.left)
-        work.left -= len(ends)
-        results = [CLEAN] * len(texts)
-        if not ends:
-            return results
         ledgers: dict[int, Ledger] = {}
         for end, numbers in grouped(ends):
             index = bisect_right(starts, end) - 1

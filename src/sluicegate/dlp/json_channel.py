@@ -34,6 +34,7 @@ class JsonChannel(TextChannel):
     def feed(self, source: str, *, final: bool = False) -> None:
         """Take more of the source; with `final` there will be none, and everything is decided."""
         self.length += len(source)
+        self.final = final
         self._advance(self._decode(source, final), final)
         self.mark = self._offsets[0] if self._offsets else self._decoded
 
@@ -95,6 +96,8 @@ class JsonChannel(TextChannel):
         return self._settled + index
 
     def _settle(self, settled: int) -> None:
+        if not self.final:
+            settled = self._whole(settled)
         count = settled - self._settled
         super()._settle(settled)
         self._kinds = self._kinds[count:]
@@ -111,7 +114,7 @@ class JsonChannel(TextChannel):
             while run < stop and kinds[run] == kind:
                 run += 1
             if kind == STRING:
-                self._edits.append((self._offsets[at], self._offset(run), "" if goes_on else self._label))
+                self.edits.append((self._offsets[at], self._offset(run), "" if goes_on else self._label))
             elif kind == LITERAL and base + at >= self._replaced:
                 self._replace_literal(at, run)
             goes_on = False
@@ -124,7 +127,7 @@ class JsonChannel(TextChannel):
             first -= 1
         while last < len(kinds) and kinds[last] == LITERAL:
             last += 1
-        self._edits.append((self._offsets[first], self._offset(last), f'"{self._label}"'))
+        self.edits.append((self._offsets[first], self._offset(last), f'"{self._label}"'))
         self._replaced = self._settled + last
 
     def _offset(self, index: int) -> int:

@@ -1,7 +1,6 @@
 """What is cut in two by the border between adjacent texts of a request: a card number in two content parts, say."""
 
 from collections.abc import MutableMapping, Sequence
-from itertools import pairwise
 
 from sluicegate.core.dialect import Form, Place, Span
 from sluicegate.dlp.findings import Edit, merged
@@ -10,6 +9,7 @@ from sluicegate.dlp.inspection import Inspection, Work
 REACH = 128
 """How many characters on either side of a border are looked at together."""
 
+TEXT = Form.TEXT
 _JOINED = frozenset({Place.SYSTEM, Place.USER, Place.ASSISTANT, Place.TOOL_RESULT})
 
 
@@ -26,6 +26,8 @@ def find_across(
     or more may share one finding as long as those in the middle are shorter than REACH.
     Raises TooManyReports.
     """
+    if len(spans) < 2:
+        return
     for run in _runs(spans):
         text = "".join(spans[index].text[low:high] for index, low, high in run)
         (found,) = inspection.find([("", text)], work)
@@ -43,23 +45,26 @@ def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
     """Pieces (index of a span, from, to) to be read as one text, each run across at least one border."""
     runs: list[list[tuple[int, int, int]]] = []
     run: list[tuple[int, int, int]] = []
-    # a part's other members (`name`, unknown ones) stand between two texts in the document, and not in what a model reads
-    texts = [(index, span) for index, span in enumerate(spans) if _plain(span) or span.place not in _JOINED]
-    for (before, left), (after, right) in pairwise(texts):
-        if left.place is not right.place or left.place not in _JOINED:
-            run = []
+    before, left = 0, None
+    for after, right in enumerate(spans):
+        place = right.place
+        if place not in _JOINED:
+            left, run = None, []
             continue
-        if not run:
-            run = [(before, max(0, len(left.text) - REACH), len(left.text))]
-            runs.append(run)
-        run.append((after, 0, min(len(right.text), REACH)))
-        if len(right.text) > REACH:
+        # a part's other members (`name`, unknown ones) stand between two texts in the document, not in what a model reads
+        if right.form is not TEXT or right.nested is not None or right.key not in ("text", "content"):
+            continue
+        if left is None or left.place is not place:
             run = []
+        else:
+            if not run:
+                run = [(before, max(0, len(left.text) - REACH), len(left.text))]
+                runs.append(run)
+            run.append((after, 0, min(len(right.text), REACH)))
+            if len(right.text) > REACH:
+                run = []
+        before, left = after, right
     return runs
-
-
-def _plain(span: Span) -> bool:
-    return span.form is Form.TEXT and span.nested is None and span.key in ("text", "content")
 
 
 def _spread(

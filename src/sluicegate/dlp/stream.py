@@ -16,6 +16,7 @@ from sluicegate.core.errors import Denied
 from sluicegate.core.event import Event
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.channel import TextChannel
+from sluicegate.dlp.engine import EDGE
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.json_channel import JsonChannel
 
@@ -61,23 +62,23 @@ class StreamGuard:
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         """Take the next events; return those that may leave now, in order. Raises Denied."""
         leaving: list[Event] = []
+        dialect, work, most = self._dialect, self._work, self._inspection.max_candidates
         for event in events:
             self.ran = True
-            self._work.left = self._inspection.max_candidates
-            unread = self._dialect.unread(event)
-            if unread:
+            work.left = most
+            if unread := dialect.unread(event):
                 self._unread += unread
                 if self._unscannable_blocks:
                     self._refuse("")
-            pieces = self._dialect.pieces(event)
-            if pieces:
+            pieces = dialect.pieces(event)
+            if pieces and (event.framed or not self._nothing_in(pieces)):
                 self._hold(event, pieces)
+                self._release(leaving)
             elif self._held:
-                self._wait(_Held(event, [], len(event.raw)))
+                self._held.append(_Held(event, [], len(event.raw)))
+                self._held_bytes += len(event.raw)
             else:
                 self._leave(leaving, event, changed=False)
-                continue
-            self._release(leaving)
         if self._held_bytes > self._max_held:
             self._refuse("max_held_bytes")
         return leaving
@@ -108,29 +109,52 @@ class StreamGuard:
             return Decision(Verdict.FLAG, Reason.ANSWER_ALERTED, detail)
         return Decision(found.verdict, found.reason, detail)
 
+    def _nothing_in(self, pieces: Sequence[Piece]) -> bool:
+        """Whether an answer that is not streamed surely holds nothing to be found, told by one scan of all its texts.
+
+        Nothing follows such an answer, so it then takes no channels; where in doubt, the channels decide.
+        """
+        if self._channels or self._held or len(pieces) > self._max_channels:
+            return False
+        if len(pieces) > 1 and len({piece.channel for piece in pieces}) < len(pieces):
+            return False
+        texts = []
+        for piece in pieces:
+            if piece.json and "\\" in piece.text:  # what an escape stands for is looked at as well
+                return False
+            texts.append(piece.text)
+        try:
+            return not self._inspection.scanner.ends(f"{EDGE}{EDGE.join(texts)}{EDGE}", self._work.left)
+        except TooManyReports:
+            return False
+
     def _hold(self, event: Event, pieces: Sequence[Piece]) -> None:
         placed = []
         # of an answer that is not streamed nothing follows, so each of its texts is judged once, as a whole
         final = not event.framed and len({piece.channel for piece in pieces}) == len(pieces)
         for piece in pieces:
-            if not piece.text:
+            text = piece.text
+            if not text:
                 continue
             channel = self._channels.get((piece.channel, piece.json))
             if channel is None:
                 channel = self._open(piece)
             start = channel.length
-            self._advance(channel, piece.text, final=final)
+            self._advance(channel, text, final=final)
             placed.append((channel, piece, start, channel.length))
-        self._wait(_Held(event, placed, len(event.raw) if event.framed else 0))
+        size = len(event.raw) if event.framed else 0
+        self._held.append(_Held(event, placed, size))
+        self._held_bytes += size
 
     def _advance(self, channel: TextChannel, text: str, *, final: bool) -> None:
         try:
             channel.feed(text, final=final)
         except TooManyReports:
             self._refuse("max_candidates")
-        if channel.ledger.blocked:
+        ledger = channel.ledger
+        if ledger.blocked:
             self._block()
-        if channel.ledger.kept:
+        if ledger.kept:
             self._tainted = True
 
     def _open(self, piece: Piece) -> TextChannel:
@@ -140,25 +164,24 @@ class StreamGuard:
         self._channels[piece.channel, piece.json] = channel
         return channel
 
-    def _wait(self, held: _Held) -> None:
-        self._held.append(held)
-        self._held_bytes += held.size
-
     def _release(self, leaving: list[Event]) -> None:
-        while self._held:
-            held = self._held[0]
+        waiting = self._held
+        while waiting:
+            held = waiting[0]
             for channel, _, _, end in held.pieces:
                 if end > channel.mark:
                     return
-            self._held.popleft()
+            waiting.popleft()
             self._held_bytes -= held.size
             changed = False
             for channel, piece, start, _ in held.pieces:
-                text = channel.render(start, piece.text)
-                if text is not None:
+                if channel.edits and (text := channel.render(start, piece.text)) is not None:
                     piece.holder[piece.key] = text
                     changed = True
-            self._leave(leaving, held.event, changed=changed)
+            if changed or self._tainted:
+                self._leave(leaving, held.event, changed=changed)
+            else:
+                leaving.append(held.event)
 
     def _leave(self, leaving: list[Event], event: Event, *, changed: bool) -> None:
         if (self._tainted and self._dialect.redacted(event)) or changed:

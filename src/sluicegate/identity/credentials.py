@@ -10,16 +10,13 @@ from sluicegate.core.decision import Reason
 from sluicegate.identity.keys import ADMIN_PREFIX
 
 PLAIN = ("x-sluicegate-key", "x-api-key", "api-key")
+HEADERS = ("authorization", *PLAIN)
+"""All the headers that `find` looks at."""
 
 
 def bearer(headers: Mapping[str, str]) -> str:
     """The token of `Authorization: Bearer` (RFC 6750; the scheme in any case); empty if there is none."""
-    value = headers.get("authorization")
-    if not value:
-        return ""
-    if value[:7] == "Bearer ":
-        return value[7:]
-    scheme, _, token = value.partition(" ")
+    scheme, _, token = headers.get("authorization", "").partition(" ")
     return token if scheme.lower() == "bearer" else ""
 
 
@@ -29,13 +26,14 @@ def find(headers: Mapping[str, str]) -> str | Reason:
     NO_CREDENTIAL: none, an empty one, or another scheme. ADMIN_CREDENTIAL: one of them is an administrator's session.
     KEY_MALFORMED: two headers carry different ones, and it is not for the gateway to choose.
     """
-    found = bearer(headers)
+    value = headers.get("authorization", "")
+    found = value[7:] if value[:7] == "Bearer " else bearer(headers)
     for name in PLAIN:
-        value = headers.get(name)
-        if value and value != found:
+        other = headers.get(name)
+        if other and other != found:
             if found:
                 return _contradiction(headers)
-            found = value
+            found = other
     if not found:
         return Reason.NO_CREDENTIAL
     return Reason.ADMIN_CREDENTIAL if found.startswith(ADMIN_PREFIX) else found

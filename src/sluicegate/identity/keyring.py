@@ -12,6 +12,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from decimal import Decimal
+from math import inf
 from typing import Any, Protocol, TypeVar
 
 import msgspec
@@ -39,6 +40,8 @@ class Held(msgspec.Struct, frozen=True):
 
     grant: Grant
     revoked_at: float | None
+    ends: float
+    """The earlier of revocation and expiry."""
 
 
 class KeyRing:
@@ -59,7 +62,7 @@ class KeyRing:
         held = self._held.get(digest)
         if held is not None:
             self._held.move_to_end(digest)
-            return _standing(held, now)
+            return held.grant if now < held.ends else _standing(held, now)
         if digest in self._unknown:
             self._unknown.move_to_end(digest)
             return Reason.KEY_UNKNOWN
@@ -124,7 +127,12 @@ def load_key(connection: Connection, digest: bytes) -> Held | None:
         budgets=(*_budgets(f"key:{id}", row["budgets"]), *_budgets(f"team:{row['team_id']}", budgets)),
         expires_at=row["expires_at"],
     )
-    return Held(grant, row["revoked_at"])
+    return hold(grant, row["revoked_at"])
+
+
+def hold(grant: Grant, revoked_at: float | None) -> Held:
+    """A loaded key, with the moment worked out up to which nothing needs to be asked of it."""
+    return Held(grant, revoked_at, min(inf if at is None else at for at in (revoked_at, grant.expires_at)))
 
 
 def _standing(held: Held, now: float) -> Grant | Reason:

@@ -41,11 +41,6 @@ class Histogram:
         self.counts = [0] * (len(BOUNDS) + 1)
         self.sum = 0.0
 
-    def observe(self, seconds: float) -> None:
-        """Count one duration."""
-        self.counts[bisect_left(BOUNDS, seconds)] += 1
-        self.sum += seconds
-
     def merge(self, other: "Histogram") -> None:
         """Add what `other` has counted."""
         self.counts = [mine + theirs for mine, theirs in zip(self.counts, other.counts, strict=True)]
@@ -69,6 +64,8 @@ class Metrics(Collector):
     def __init__(self) -> None:
         self._series: dict[Labels, Series] = {}
         self._findings: dict[tuple[str, str], int] = {}
+        self._plain: Sequence[tuple[str, Decision]] = []
+        """The last decisions among which there were no findings: most exchanges are decided alike."""
         self._readings: list[tuple[type[CounterMetricFamily] | type[GaugeMetricFamily], str, str, Callable[[], float]]] = []
         self._registry = CollectorRegistry()
         self._registry.register(self)
@@ -78,47 +75,59 @@ class Metrics(Collector):
         """Count a finished exchange; `now` is `time.perf_counter()`."""
         known = exchange.__dict__
         target = known.get("target")
+        surface, outcome, reason = exchange.arrival.surface, known["outcome"], known["reason"]
         if target is None:
-            labels: Labels = (exchange.arrival.surface, known["outcome"], known["reason"], "", "")
+            labels: Labels = (surface, outcome, reason, "", "")
         else:
-            place = target.place
-            labels = (exchange.arrival.surface, known["outcome"], known["reason"], target.deployment, place)
+            labels = (surface, outcome, reason, target.deployment, target.place)
         series = self._series.get(labels)
         if series is None:
             series = self._add(labels)
-        started, called, first = exchange.started, exchange.called, exchange.first_event
+        if exchange.decisions != self._plain:
+            self._find(exchange.decisions)
+        started, called = exchange.started, exchange.called
         total = now - started
         series.exchanges += 1
-        series.total.observe(total)
-        self._find(exchange.decisions)
+        bucket = bisect_left(BOUNDS, total)
+        series.total.counts[bucket] += 1
+        series.total.sum += total
         if called is None:
-            series.own.observe(total)
+            series.own.counts[bucket] += 1
+            series.own.sum += total
             return
         own = called - started
+        first = exchange.first_event
         if first is not None:
-            series.first.observe(first - started)
-            if not exchange.ask.stream:  # what follows the only event is the gateway's own work
+            series.first.counts[bisect_left(BOUNDS, first - started)] += 1
+            series.first.sum += first - started
+            if not known["ask"].stream:  # what follows the only event is the gateway's own work
                 own += now - first
-        series.own.observe(own)
+        series.own.counts[bisect_left(BOUNDS, own)] += 1
+        series.own.sum += own
         usage = exchange.usage
         series.input += usage.input
         series.output += usage.output
-        series.cached += usage.cached
-        series.cache_write += usage.cache_write
-        series.reasoning += usage.reasoning
+        if usage.cached or usage.cache_write or usage.reasoning:
+            series.cached += usage.cached
+            series.cache_write += usage.cache_write
+            series.reasoning += usage.reasoning
         series.nano_usd += known.get("cost", 0)
 
     def _find(self, decisions: Sequence[tuple[str, Decision]]) -> None:
         """Count the findings that inspections name in their decisions' detail, as `rule:<id>`."""
+        plain = True
         for stage, decision in decisions:
             if stage not in _INSPECTING:
                 continue
             for name, count in decision.detail.items():
                 if name.startswith("rule:") and isinstance(count, int):
+                    plain = False
                     key = (stage, name[5:])
                     if key not in self._findings and len(self._findings) >= MAX_SERIES:
                         key = (stage, _OTHER)
                     self._findings[key] = self._findings.get(key, 0) + count
+        if plain:
+            self._plain = list(decisions)
 
     def gauge(self, name: str, text: str, read: Callable[[], float]) -> None:
         """Show a value that goes up and down, read when metrics are; `name` begins with `sluicegate_`."""

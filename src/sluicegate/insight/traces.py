@@ -2,14 +2,17 @@
 
 import logging
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import msgspec
 from sqlalchemy import Connection
 
-from sluicegate.core.decision import Verdict
-from sluicegate.core.exchange import Exchange
-from sluicegate.core.names import NAME, named
+from sluicegate.core.decision import Decision, Reason, Verdict
+from sluicegate.core.exchange import Attempt, Exchange, Outcome
+from sluicegate.core.names import named
+from sluicegate.core.provider import Place
+from sluicegate.core.usage import Usage
 from sluicegate.store.rows import Row, Rows
 from sluicegate.store.tables import trace
 
@@ -20,6 +23,9 @@ _COLUMNS = tuple(column.name for column in trace.columns)
 _ROWS = Rows("trace", _COLUMNS, "ON CONFLICT (exchange_id) DO NOTHING")
 _FINISH = 64
 _SURFACE = 64
+_PLAIN: dict[str, str] = {member: member.value for kind in (Outcome, Reason, Place) for member in kind}
+"""Members of the enumerations as drivers take them."""
+_UNUSED = Usage()
 _encode = msgspec.json.Encoder().encode
 
 
@@ -75,35 +81,63 @@ def row(exchange: Exchange, now: float) -> Row:
     """The columns of `trace`, in their order; the last one still as (decisions, attempts)."""
     known = exchange.__dict__
     grant, ask, target = known.get("grant"), known.get("ask"), known.get("target")
-    usage, started, first, finish = exchange.usage, exchange.started, exchange.first_event, exchange.finish
-    called = exchange.called is not None
+    started, first, finish = exchange.started, exchange.first_event, exchange.finish
+    organisation = team = use_case = key = principal = model = stream = deployment = place = None
+    if grant is not None:
+        organisation, team, key, principal = grant.organisation, grant.team, grant.key_id, grant.principal
+        use_case = grant.use_case.id
+    if ask is not None:
+        model, stream = named(ask.model), ask.stream
+    if target is not None:
+        deployment, place = target.deployment, _PLAIN[target.place]
+    usage = exchange.usage if exchange.called is not None else _UNUSED
     return (
         exchange.id,
         int(exchange.started_at * 1e9),
-        *(
-            (None,) * 5
-            if grant is None
-            else (grant.organisation, grant.team, grant.use_case.id, grant.key_id, grant.principal)
-        ),
+        organisation,
+        team,
+        use_case,
+        key,
+        principal,
         exchange.arrival.surface[:_SURFACE],
-        None if ask is None else named(ask.model),
-        *((None, None) if target is None else (target.deployment, target.place.value)),
-        None if ask is None else ask.stream,
-        known["outcome"].value,
-        known["reason"].value,
-        *((usage.input, usage.output, usage.cached, usage.reasoning) if called else (0, 0, 0, 0)),
+        model,
+        deployment,
+        place,
+        stream,
+        _PLAIN[known["outcome"]],
+        _PLAIN[known["reason"]],
+        usage.input,
+        usage.output,
+        usage.cached,
+        usage.reasoning,
         known.get("cost", 0),
         int((now - started) * 1e6),
         None if first is None else int((first - started) * 1e6),
-        finish if finish is not None and len(finish) <= _FINISH and NAME.fullmatch(finish) else None,
+        finish if finish is not None and len(finish) <= _FINISH and named(finish) == finish else None,
         (exchange.decisions, exchange.attempts),
     )
 
 
-def _detail(decisions: Sequence[Any], attempts: Sequence[Any]) -> str:
+def _detail(decisions: Sequence[tuple[str, Decision]], attempts: Sequence[Attempt]) -> str:
+    for _, decision in decisions:
+        if decision.verdict is not ALLOW:
+            break
+    else:
+        if len(attempts) == 1:
+            return _uneventful(attempts[0].deployment, attempts[0].result)
     found = [
         (stage, decision.verdict, decision.reason, decision.detail)
         for stage, decision in decisions
         if decision.verdict is not ALLOW
     ]
-    return _encode({"decisions": found, "attempts": [(tried.deployment, tried.result) for tried in attempts]}).decode()
+    return _said(found, attempts)
+
+
+@lru_cache(maxsize=1_024)
+def _uneventful(deployment: str, result: str) -> str:
+    """The detail of nearly every exchange: one attempt, and nothing that a stage did not simply allow."""
+    return _said((), (Attempt(deployment, result),))
+
+
+def _said(decisions: Sequence[Any], attempts: Sequence[Attempt]) -> str:
+    return _encode({"decisions": decisions, "attempts": [(tried.deployment, tried.result) for tried in attempts]}).decode()

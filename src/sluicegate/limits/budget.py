@@ -1,9 +1,8 @@
 """The ledger of budgets: reserve before the call, settle after it, and no race overspends.
 
 One process keeps the ledger. An account per scope (`key:<id>`, `team:<id>`) counts what was settled and what is reserved, by
-UTC day, by month and in all; checking every budget and reserving is one piece of code without an `await`. Spending is
-stored by day only (table `spending`), and a month or the whole is the sum of its days, so that a budget added later knows
-what was spent before it.
+UTC day; checking every budget and reserving is one piece of code without an `await`. A month or the whole is the sum of its
+days, in memory as in the database (table `spending`), so that a budget added later knows what was spent before it.
 
 What is reserved is settled to the window in which it was reserved. The day never goes back: where the wall clock steps back
 over midnight, the later day goes on, so a day's budget is reset exactly once.
@@ -16,7 +15,7 @@ may not be forgotten, a new key is refused.
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import date
 from typing import NamedTuple
 from weakref import WeakValueDictionary
@@ -36,61 +35,72 @@ _DAY = 86_400
 _EVICTION_LOOKS = 64
 """How many of the longest unused keys are looked at for one that may be forgotten."""
 _PERIODS = (Period.DAY, Period.MONTH, Period.TOTAL)
+_UNITS = ("tokens", "nano_usd")
+
+Amounts = tuple[int, int]
+"""Tokens and nano-dollars."""
+_NONE: Amounts = (0, 0)
 
 
 class Spent(NamedTuple):
-    """What a scope has spent, as the database knows it: tokens and nano-dollars of the day, of the month, and in all."""
+    """What a scope has spent, as the database knows it: on the day, in its month, and in all."""
 
-    day: tuple[int, int]
-    month: tuple[int, int]
-    total: tuple[int, int]
+    day: Amounts
+    month: Amounts
+    total: Amounts
 
 
 Load = Callable[[str, str], Awaitable[Spent]]
 """Takes a scope and a day (`2026-11-21`)."""
 
 
-class Counter:
-    """What one scope uses in one period: settled and reserved together."""
+class Window:
+    """What one scope uses on one day: settled and reserved together."""
 
-    __slots__ = ("nano_usd", "tokens")
+    __slots__ = ("before", "day", "nano_usd", "over", "scope", "tokens")
 
-    def __init__(self, spent: tuple[int, int] = (0, 0)) -> None:
-        self.tokens, self.nano_usd = spent
-
-
-class Windows(NamedTuple):
-    """The windows of one scope on one day."""
-
-    scope: str
-    day: str
-    counters: tuple[Counter, Counter, Counter]
-    """Of the day, its month, and the whole: in the order of `_PERIODS`."""
+    def __init__(self, scope: str, day: str, used: Amounts, before: tuple[Amounts, Amounts, Amounts]) -> None:
+        self.scope = scope
+        self.day = day
+        self.tokens, self.nano_usd = used
+        self.before = before
+        """What was used earlier in the day's periods, in the order of `_PERIODS`: a period is the sum of its days."""
+        self.over: Account | None = None
+        """The account, once the day is over: what is still settled here then counts in its periods that go on."""
 
 
 class Account:
-    """One scope's windows that are current."""
+    """One scope's window that is current."""
 
     __slots__ = ("__weakref__", "current", "day")
 
     def __init__(self, scope: str, day: int, spent: Spent) -> None:
         self.day = day
-        self.current = Windows(scope, day_name(day), (Counter(spent.day), Counter(spent.month), Counter(spent.total)))
+        before = (_NONE, _less(spent.month, spent.day), _less(spent.total, spent.day))
+        self.current = Window(scope, day_name(day), spent.day, before)
 
     def advance(self, day: int) -> None:
-        """Begin the windows of a later day; open reservations keep the counters in which they were made."""
-        scope, last, (_, month, total) = self.current
+        """Begin the window of a later day; open reservations keep the one in which they were made."""
+        last = self.current
         name = day_name(day)
+        _, month, total = last.before
+        used = (last.tokens, last.nano_usd)
+        before = (_NONE, _plus(month, used) if name[:7] == last.day[:7] else _NONE, _plus(total, used))
         self.day = day
-        self.current = Windows(scope, name, (Counter(), month if name[:7] == last[:7] else Counter(), total))
+        self.current = Window(last.scope, name, _NONE, before)
+        last.over = self
+
+    def carry(self, day: str, more: Amounts) -> None:
+        """Count what was settled, in the window of an earlier `day`, beside what was reserved there."""
+        current = self.current
+        _, month, total = current.before
+        current.before = (_NONE, _plus(month, more) if day[:7] == current.day[:7] else month, _plus(total, more))
 
 
-class Bound(msgspec.Struct, frozen=True):
-    """One unit of one budget, compiled: which account and counter it bounds, and by how much."""
+class Bound(NamedTuple):
+    """One budget, compiled: how much its account's window may hold, which is what earlier days have left of it."""
 
-    account: Account
-    counter: int
-    """Index into Windows.counters."""
+    window: Window
     tokens: int | None
     nano_usd: int | None
     budget: Budget
@@ -99,7 +109,7 @@ class Bound(msgspec.Struct, frozen=True):
 class Plan:
     """Everything one key's budgets need, found once for each grant it is loaded as."""
 
-    __slots__ = ("accounts", "bounds", "grant", "open", "settled_at")
+    __slots__ = ("accounts", "bounds", "ends", "grant", "open", "settled_at", "turn", "windows")
 
     def __init__(self, grant: Grant, accounts: tuple[Account, ...], now: float) -> None:
         self.bind(grant, accounts)
@@ -111,14 +121,27 @@ class Plan:
         """Take the budgets of `grant`, in which the key was loaded anew."""
         self.grant = grant
         self.accounts = accounts
-        self.bounds = tuple(_bounds(grant, accounts))
+        self.turn = -1
+        """The ledger's turn for which `windows`, `bounds` and `ends` were compiled; -1 if they have to be."""
+        self.ends = 0
+        """When, in seconds since the epoch, the first of the windows is over."""
+        self.windows: tuple[Window, ...] = ()
+        self.bounds: tuple[Bound, ...] = ()
+
+    def compile(self, turn: int) -> None:
+        """Find the windows that are current, and what the budgets allow in each."""
+        self.turn = turn
+        self.ends = (min(account.day for account in self.accounts) + 1) * _DAY
+        self.windows = tuple(account.current for account in self.accounts)
+        by_scope = {window.scope: window for window in self.windows}
+        self.bounds = tuple(_bound(by_scope[budget.scope], budget) for budget in self.grant.budgets)
 
 
-class Claim(msgspec.Struct):
+class Claim(msgspec.Struct, gc=False):
     """What one exchange has reserved; settled once."""
 
     plan: Plan
-    entries: tuple[Windows, ...]
+    windows: tuple[Window, ...]
     tokens: int
     nano_usd: int
     open: bool = True
@@ -155,6 +178,8 @@ class Ledger:
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._accounts: WeakValueDictionary[str, Account] = WeakValueDictionary()
         self._loading: dict[str, asyncio.Task[Account]] = {}
+        self._turn = 0
+        """Grows when a day begins in an account, or what was before it changes: plans are then compiled anew."""
 
     def __len__(self) -> int:
         return len(self._plans)
@@ -182,20 +207,20 @@ class Ledger:
 
     def reserve(self, plan: Plan, tokens: int, nano_usd: int) -> Claim | Exceeded:
         """Reserve in every account of the plan if every budget covers it, else in none."""
-        day = int(self._now() // _DAY)
-        for account in plan.accounts:
-            if account.day < day:
-                account.advance(day)
-        for bound in plan.bounds:
-            counter = bound.account.current.counters[bound.counter]
-            if (bound.nano_usd is not None and counter.nano_usd + nano_usd > bound.nano_usd) or (
-                bound.tokens is not None and counter.tokens + tokens > bound.tokens
+        now = self._now()
+        if now >= plan.ends or plan.turn != self._turn:
+            self._begin(plan, int(now // _DAY))
+        for window, most_tokens, most_nano_usd, _ in plan.bounds:
+            if (most_nano_usd is not None and window.nano_usd + nano_usd > most_nano_usd) or (
+                most_tokens is not None and window.tokens + tokens > most_tokens
             ):
                 return _tightest(plan, tokens, nano_usd)
-        entries = tuple([account.current for account in plan.accounts])
-        _add(entries, tokens, nano_usd)
+        windows = plan.windows
+        for window in windows:
+            window.tokens += tokens
+            window.nano_usd += nano_usd
         plan.open += 1
-        return Claim(plan, entries, tokens, nano_usd)
+        return Claim(plan, windows, tokens, nano_usd)
 
     def settle(self, claim: Claim, tokens: int, nano_usd: int) -> tuple[Spend, ...]:
         """Replace what was reserved by what was used, once; what to store for it. Nothing used stores nothing."""
@@ -205,10 +230,24 @@ class Ledger:
         plan = claim.plan
         plan.open -= 1
         plan.settled_at = self._clock()
-        _add(claim.entries, tokens - claim.tokens, nano_usd - claim.nano_usd)
+        more_tokens, more_nano_usd = tokens - claim.tokens, nano_usd - claim.nano_usd
+        for window in claim.windows:
+            window.tokens += more_tokens
+            window.nano_usd += more_nano_usd
+            if window.over is not None:
+                window.over.carry(window.day, (more_tokens, more_nano_usd))
+                self._turn += 1
         if not tokens and not nano_usd:
             return ()
-        return tuple([Spend(entry.scope, entry.day, tokens, nano_usd) for entry in claim.entries])
+        return tuple([Spend(window.scope, window.day, tokens, nano_usd) for window in claim.windows])
+
+    def _begin(self, plan: Plan, day: int) -> None:
+        """Begin the day for the accounts of `plan`, and compile it."""
+        for account in plan.accounts:
+            if account.day < day:
+                account.advance(day)
+                self._turn += 1
+        plan.compile(self._turn)
 
     async def _account(self, scope: str) -> Account:
         """The one account of a scope. Tasks that need it at the same time wait for one load."""
@@ -266,46 +305,44 @@ def day_name(day: int) -> str:
     return date.fromordinal(_EPOCH + day).isoformat()
 
 
-def _add(entries: Sequence[Windows], tokens: int, nano_usd: int) -> None:
-    for _, _, (day, month, total) in entries:
-        day.tokens += tokens
-        day.nano_usd += nano_usd
-        month.tokens += tokens
-        month.nano_usd += nano_usd
-        total.tokens += tokens
-        total.nano_usd += nano_usd
-
-
 def _scopes(grant: Grant) -> tuple[str, ...]:
     """What a grant's exchanges are spent on, whether a budget bounds it today or not."""
     own = [f"key:{grant.key_id}", f"team:{grant.team}"]
     return tuple(dict.fromkeys(own + [budget.scope for budget in grant.budgets]))
 
 
-def _bounds(grant: Grant, accounts: tuple[Account, ...]) -> list[Bound]:
-    by_scope = {account.current.scope: account for account in accounts}
-    return [
-        Bound(
-            account=by_scope[budget.scope],
-            counter=_PERIODS.index(budget.period),
-            tokens=budget.tokens,
-            nano_usd=None if budget.usd is None else int(budget.usd * NANO),
-            budget=budget,
-        )
-        for budget in grant.budgets
-    ]
+def _bound(window: Window, budget: Budget) -> Bound:
+    tokens, nano_usd = window.before[_PERIODS.index(budget.period)]
+    limits = _limits(budget)
+    return Bound(
+        window,
+        None if limits[0] is None else limits[0] - tokens,
+        None if limits[1] is None else limits[1] - nano_usd,
+        budget,
+    )
+
+
+def _limits(budget: Budget) -> tuple[int | None, int | None]:
+    """A budget's tokens and nano-dollars."""
+    return budget.tokens, None if budget.usd is None else int(budget.usd * NANO)
 
 
 def _tightest(plan: Plan, tokens: int, nano_usd: int) -> Exceeded:
     """Of the budgets that do not cover it, the one with the smallest share left."""
     found: list[tuple[float, Exceeded]] = []
-    for bound in plan.bounds:
-        counter = bound.account.current.counters[bound.counter]
-        for unit, limit, used, needed in (
-            ("tokens", bound.tokens, counter.tokens, tokens),
-            ("nano_usd", bound.nano_usd, counter.nano_usd, nano_usd),
-        ):
-            if limit is not None and used + needed > limit:
-                share = (limit - used) / limit if limit else 0.0
-                found.append((share, Exceeded(bound.budget.scope, bound.budget.period, unit, limit, used, needed)))
+    for window, _, _, budget in plan.bounds:
+        before = window.before[_PERIODS.index(budget.period)]
+        used = _plus(before, (window.tokens, window.nano_usd))
+        for unit, limit, has, needed in zip(_UNITS, _limits(budget), used, (tokens, nano_usd), strict=True):
+            if limit is not None and has + needed > limit:
+                share = (limit - has) / limit if limit else 0.0
+                found.append((share, Exceeded(budget.scope, budget.period, unit, limit, has, needed)))
     return min(found, key=lambda pair: pair[0])[1]
+
+
+def _plus(one: Amounts, other: Amounts) -> Amounts:
+    return one[0] + other[0], one[1] + other[1]
+
+
+def _less(one: Amounts, other: Amounts) -> Amounts:
+    return one[0] - other[0], one[1] - other[1]

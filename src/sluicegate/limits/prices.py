@@ -7,7 +7,7 @@ settings say whether the call is refused or charged at a ceiling. Zero is only e
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,7 +23,7 @@ _MILLION = 1_000_000
 _SCHEDULES = ("plain", "media", "premium", "both")
 _KINDS = ("input", "output", "cached", "cache_write", "request")
 _REMEMBERED = 4_096
-"""Names asked for at deployments that pass on any name; beyond it they are found anew."""
+"""Names asked for whose prices are remembered; beyond it they are found anew."""
 
 
 class Tier(msgspec.Struct, frozen=True, gc=False):
@@ -57,16 +57,13 @@ class Price(msgspec.Struct, frozen=True):
             for tier in tiers:
                 if usage.input > tier.above:
                     rates = tier
-        plain = usage.input - usage.cached - usage.cache_write
-        if plain < 0:  # parts above their whole: each part is charged all the same
-            plain = 0
-        total = (
-            plain * rates.input
-            + usage.cached * rates.cached
-            + usage.cache_write * rates.cache_write
-            + usage.output * rates.output
-            + rates.request
-        )
+        plain, cached, cache_write = usage.input, usage.cached, usage.cache_write
+        total = usage.output * rates.output + rates.request
+        if cached or cache_write:
+            plain -= cached + cache_write
+            total += cached * rates.cached + cache_write * rates.cache_write
+        if plain > 0:  # parts above their whole: each part is charged all the same
+            total += plain * rates.input
         return -(-total // self.scale)
 
     def bound(self, input: int, output: int, extras: int = 0) -> int:
@@ -91,6 +88,23 @@ class Catalogue:
         return next((price for rule, price in self._models if matches(rule, model.lower())), None)
 
 
+class Offer(NamedTuple):
+    """What a deployment that a model's name may reach costs, and how long its answers may be."""
+
+    deployment: str
+    price: Price
+    max_output_tokens: int
+
+
+class Quote(NamedTuple):
+    """The prices of one model's deployments, found once for the targets it stands for."""
+
+    targets: Sequence[Target]
+    offers: tuple[Offer, ...]
+    unknown: str | None
+    """The first deployment whose price is unknown and must not be guessed; None if there is none."""
+
+
 class PriceBook:
     """The price of every deployment, looked up at start and when one changes; `ceiling` stands in for unknown ones."""
 
@@ -98,33 +112,46 @@ class PriceBook:
         self._ceiling = ceiling
         self._by_deployment: Mapping[str, Price | Catalogue] = {}
         self._offered: Mapping[str, Price] = {}
-        self._found: dict[tuple[str, str], Price | None] = {}
+        self._quotes: dict[str, Quote] = {}
 
     def offer(self, prices: Mapping[str, Price]) -> None:
         """Take the prices of deployments that are in no table."""
         self._offered = prices
+        self._quotes = {}
 
     def replace(self, prices: Mapping[str, Price | Catalogue]) -> None:
         """Take new prices by deployment; what is not among them is unknown."""
         self._by_deployment = prices
-        self._found = {}
+        self._quotes = {}
+
+    def quote(self, targets: Sequence[Target], model: str) -> Quote:
+        """The prices of `targets` when a client asks for `model`; remembered while these are the model's targets."""
+        quote = self._quotes.get(model)
+        if quote is None or quote[0] is not targets:
+            quote = self._quote(targets, model)
+            if len(self._quotes) >= _REMEMBERED:
+                self._quotes.clear()
+            if targets:
+                self._quotes[model] = quote
+        return quote
 
     def price(self, target: Target, model: str) -> Price | None:
         """The price of `target` when a client asks for `model`; None where it is unknown and must not be guessed."""
         price = self._by_deployment.get(target.deployment)
         if isinstance(price, Catalogue):
-            price = self._in_catalogue(price, target.deployment, model)
+            price = price.find(model)
         elif price is None:
             price = self._offered.get(target.deployment)
         return self._ceiling if price is None else price
 
-    def _in_catalogue(self, catalogue: Catalogue, deployment: str, model: str) -> Price | None:
-        key = (deployment, model)
-        if key not in self._found:
-            if len(self._found) >= _REMEMBERED:
-                self._found.clear()
-            self._found[key] = catalogue.find(model)
-        return self._found[key]
+    def _quote(self, targets: Sequence[Target], model: str) -> Quote:
+        offers: list[Offer] = []
+        for target in targets:
+            price = self.price(target, model)
+            if price is None:
+                return Quote(targets, (), target.deployment)
+            offers.append(Offer(target.deployment, price, target.max_output_tokens))
+        return Quote(targets, tuple(offers), None)
 
 
 def matches(rule: Mapping[str, Any], text: str) -> bool:

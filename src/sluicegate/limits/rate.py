@@ -6,7 +6,7 @@ seconds, wherever it begins, sees more than the limit. (A token bucket or GCRA, 
 twice the limit through in the minute after a rest; a fixed window does so at its border.) The price is that what was used
 comes back up to one second late.
 
-Memory: only keys that have a limit have an entry, an entry holds one number per second in which it was used, and an entry
+Memory: only keys that have a limit have an entry, an entry holds two numbers per second in which it was used, and an entry
 is removed when nothing of it counts any more. When `entries` are full of keys that still count, a new key is refused: no
 limit is forgotten to make room.
 """
@@ -14,7 +14,7 @@ limit is forgotten to make room.
 import math
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 
 import msgspec
@@ -27,17 +27,21 @@ WINDOW = 60
 _LIFE = WINDOW + 1
 _EVICTION_LOOKS = 64
 """How many of the longest unused entries are looked at for one that may go."""
+_REQUESTS, _TOKENS = 0, 1
+"""Where a slot holds what."""
 
 
-class Window:
-    """What was used in each of the last 61 seconds."""
+class Entry:
+    """What one key used in each of the last 61 seconds, and what it has under way."""
 
-    __slots__ = ("due", "resets", "slots", "used")
+    __slots__ = ("concurrent", "due", "requests", "resets", "slots", "tokens")
 
     def __init__(self) -> None:
-        self.slots: dict[int, int] = {}
-        """Slot (whole seconds of the clock) to amount, oldest first."""
-        self.used = 0
+        self.slots: dict[int, list[int]] = {}
+        """Slot (whole seconds of the clock) to requests and tokens, oldest first."""
+        self.requests = self.tokens = 0
+        """What all slots hold together."""
+        self.concurrent = 0
         self.due = 0
         """The first slot in which something here may count no longer."""
         self.resets = 0
@@ -51,58 +55,53 @@ class Window:
             self.due = oldest + _LIFE
             if self.due > slot:
                 return
-            self.used -= slots.pop(oldest)
+            requests, tokens = slots.pop(oldest)
+            self.requests -= requests
+            self.tokens -= tokens
 
-    def add(self, slot: int, amount: int) -> None:
-        """Count `amount` in `slot`, which is the newest."""
-        slots = self.slots
-        if slot in slots:
-            slots[slot] += amount
-        else:
-            slots[slot] = amount
+    def add(self, slot: int, requests: int, tokens: int) -> None:
+        """Count in `slot`, which is the newest."""
+        used = self.slots.get(slot)
+        if used is None:
+            self.slots[slot] = [requests, tokens]
             self.resets = slot + _LIFE
-        self.used += amount
+        else:
+            used[_REQUESTS] += requests
+            used[_TOKENS] += tokens
+        self.requests += requests
+        self.tokens += tokens
 
-    def correct(self, slot: int, amount: int) -> None:
+    def correct(self, slot: int, requests: int, tokens: int) -> None:
         """Change what was counted in `slot`, unless it counts no more."""
-        if slot in self.slots:
-            self.slots[slot] += amount
-            self.used += amount
+        used = self.slots.get(slot)
+        if used is not None:
+            used[_REQUESTS] += requests
+            used[_TOKENS] += tokens
+            self.requests += requests
+            self.tokens += tokens
 
-    def frees(self, amount: int) -> int:
+    def frees(self, kind: int, amount: int) -> int:
         """The moment (clock seconds) at which `amount` of what is used will have come back; of all, if it is more."""
         moment = 0
         for slot, used in self.slots.items():
             if amount <= 0:
                 break
-            moment, amount = slot + _LIFE, amount - used
+            moment, amount = slot + _LIFE, amount - used[kind]
         return moment
-
-
-class Entry:
-    """What one key has in use."""
-
-    __slots__ = ("concurrent", "requests", "tokens")
-
-    def __init__(self) -> None:
-        self.requests = Window()
-        self.tokens = Window()
-        self.concurrent = 0
 
     def idle(self, slot: int) -> bool:
         """Whether nothing of this entry counts any more."""
-        self.requests.expire(slot)
-        self.tokens.expire(slot)
-        return not (self.concurrent or self.requests.slots or self.tokens.slots)
+        self.expire(slot)
+        return not (self.concurrent or self.slots)
 
 
-class Hold(msgspec.Struct):
+class Hold(msgspec.Struct, gc=False):
     """What one exchange took of its key's rates; given back once."""
 
     entry: Entry
     slot: int
-    requests: bool
-    """Whether the request was counted."""
+    requests: int
+    """1 if the request was counted, else 0."""
     tokens: int | None
     """Tokens counted at admission; None if the key has no limit of tokens."""
     open: bool = True
@@ -146,66 +145,74 @@ class Rates:
             entry = self._entries[key] = Entry()
         else:
             self._entries.move_to_end(key)
+            if slot >= entry.due:
+                entry.expire(slot)
         if at_once is not None and entry.concurrent >= at_once:
             return Refusal(Reason.RATE_CONCURRENT, 1, at_once, entry.concurrent, 1)
-        if per_minute is not None:
-            window = entry.requests
-            if slot >= window.due:
-                window.expire(slot)
-            if window.used >= per_minute:
-                return _refusal(Reason.RATE_REQUESTS, window, now, per_minute, 1)
-        if token_limit is not None:
-            window = entry.tokens
-            if slot >= window.due:
-                window.expire(slot)
-            if window.used + tokens > token_limit:
-                return _refusal(Reason.RATE_TOKENS, window, now, token_limit, tokens)
-            window.add(slot, tokens)
-        if per_minute is not None:
-            entry.requests.add(slot, 1)
+        if per_minute is not None and entry.requests >= per_minute:
+            return _refusal(Reason.RATE_REQUESTS, entry, _REQUESTS, now, per_minute, 1)
+        if token_limit is not None and entry.tokens + tokens > token_limit:
+            return _refusal(Reason.RATE_TOKENS, entry, _TOKENS, now, token_limit, tokens)
         entry.concurrent += 1
-        return Hold(entry, slot, per_minute is not None, None if token_limit is None else tokens)
+        requests = 0 if per_minute is None else 1
+        counted = None if token_limit is None else tokens
+        if requests or counted is not None:
+            entry.add(slot, requests, counted or 0)
+        return Hold(entry, slot, requests, counted)
 
     def settle(self, hold: Hold, tokens: int) -> None:
         """The exchange is over and used `tokens`: correct what was counted when it was admitted."""
         if hold.open:
             hold.open = False
-            hold.entry.concurrent -= 1
-            if hold.tokens is not None:
-                hold.entry.tokens.correct(hold.slot, tokens - hold.tokens)
+            entry = hold.entry
+            entry.concurrent -= 1
+            counted = hold.tokens
+            if counted is not None:
+                entry.correct(hold.slot, 0, tokens - counted)
 
     def release(self, hold: Hold) -> None:
         """Give back everything, the request too: the exchange was refused by another limit."""
         if hold.open:
             self.settle(hold, 0)
-            if hold.requests:
-                hold.entry.requests.correct(hold.slot, -1)
+            hold.entry.correct(hold.slot, -hold.requests, 0)
 
     def tell(self, headers: dict[str, str], key: str, limit: RateLimit, *, anthropic: bool) -> None:
         """Put how the key stands into `headers`: as OpenAI sends it, and as Anthropic does too where its clients ask."""
         entry = self._entries.get(key)
-        if entry is None:
-            return
-        slot = int(self._clock())
-        if limit.requests_per_minute is not None:
-            self._say(headers, _REQUESTS, limit.requests_per_minute, entry.requests, slot, anthropic)
-        if limit.tokens_per_minute is not None:
-            self._say(headers, _TOKENS, limit.tokens_per_minute, entry.tokens, slot, anthropic)
+        if entry is not None:
+            slot = int(self._clock())
+            if slot >= entry.due:
+                entry.expire(slot)
+            self.tell_held(headers, Hold(entry, slot, 0, None), limit, anthropic=anthropic)
 
-    def _say(
-        self, headers: dict[str, str], names: Sequence[str], bound: int, window: Window, slot: int, anthropic: bool
-    ) -> None:
-        if slot >= window.due:
-            window.expire(slot)
-        top, rest = str(bound), str(bound - window.used) if window.used < bound else "0"
-        wait = window.resets - slot if window.resets > slot else 0
-        headers[names[0]] = top
-        headers[names[1]] = rest
-        headers[names[2]] = _DURATIONS[wait]
-        if anthropic:
-            headers[names[3]] = top
-            headers[names[4]] = rest
-            headers[names[5]] = _moment(int(self._wall()) + wait)
+    def tell_held(self, headers: dict[str, str], hold: Hold, limit: RateLimit, *, anthropic: bool) -> None:
+        """As `tell`, for the key of a `hold` that was taken or released just now."""
+        entry = hold.entry
+        wait = entry.resets - hold.slot
+        if wait < 0:
+            wait = 0
+        reset = _DURATIONS[wait]
+        bound = limit.requests_per_minute
+        if bound is not None:
+            rest = bound - entry.requests
+            headers["x-ratelimit-limit-requests"] = str(bound)
+            headers["x-ratelimit-remaining-requests"] = str(rest) if rest > 0 else "0"
+            headers["x-ratelimit-reset-requests"] = reset
+            if anthropic:
+                self._tell_anthropic(headers, "requests", bound, rest, wait)
+        bound = limit.tokens_per_minute
+        if bound is not None:
+            rest = bound - entry.tokens
+            headers["x-ratelimit-limit-tokens"] = str(bound)
+            headers["x-ratelimit-remaining-tokens"] = str(rest) if rest > 0 else "0"
+            headers["x-ratelimit-reset-tokens"] = reset
+            if anthropic:
+                self._tell_anthropic(headers, "tokens", bound, rest, wait)
+
+    def _tell_anthropic(self, headers: dict[str, str], unit: str, bound: int, rest: int, wait: int) -> None:
+        headers[f"anthropic-ratelimit-{unit}-limit"] = str(bound)
+        headers[f"anthropic-ratelimit-{unit}-remaining"] = str(rest) if rest > 0 else "0"
+        headers[f"anthropic-ratelimit-{unit}-reset"] = _moment(int(self._wall()) + wait)
 
     def _evict(self, slot: int) -> bool:
         """Remove the first idle one of the longest unused entries; those that still count go to the end."""
@@ -218,17 +225,6 @@ class Rates:
         return False
 
 
-_REQUESTS, _TOKENS = (
-    (
-        f"x-ratelimit-limit-{unit}",
-        f"x-ratelimit-remaining-{unit}",
-        f"x-ratelimit-reset-{unit}",
-        f"anthropic-ratelimit-{unit}-limit",
-        f"anthropic-ratelimit-{unit}-remaining",
-        f"anthropic-ratelimit-{unit}-reset",
-    )
-    for unit in ("requests", "tokens")
-)
 _DURATIONS = tuple(f"{s}s" if s < 60 else f"{s // 60}m{s % 60}s" for s in range(_LIFE + 1))
 """Whole seconds as OpenAI writes them, which is how Go does (`6s`, `1m0s`)."""
 
@@ -239,7 +235,8 @@ def _moment(second: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(second))
 
 
-def _refusal(reason: Reason, window: Window, now: float, limit: int, needed: int) -> Refusal:
+def _refusal(reason: Reason, entry: Entry, kind: int, now: float, limit: int, needed: int) -> Refusal:
     """A refusal that says when enough will have come back; what can never fit is told to wait a whole window."""
-    frees = window.frees(window.used + needed - limit) if needed <= limit else now + WINDOW
-    return Refusal(reason, max(1, math.ceil(frees - now)), limit, window.used, needed)
+    used = entry.tokens if kind == _TOKENS else entry.requests
+    frees = entry.frees(kind, used + needed - limit) if needed <= limit else now + WINDOW
+    return Refusal(reason, max(1, math.ceil(frees - now)), limit, used, needed)

@@ -64,7 +64,9 @@ class Connection(asyncio.Protocol):
         self._bounds = bounds
         self._on_free = on_free
         self._loop = asyncio.get_running_loop()
-        self._parser = httptools.HttpResponseParser(self)
+        self._time = self._loop.time
+        self._idle_timeout = bounds.idle_timeout
+        self._max_wire = bounds.max_answer_bytes + bounds.max_head_bytes
         self._poll = select.poll()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -74,10 +76,12 @@ class Connection(asyncio.Protocol):
         self._total = 0.0
         self._waiter: asyncio.Future[None] | None = None
         self._error: UpstreamError | StaleConnectionError | None = None
-        self._pieces: list[bytes] = []
-        self._buffered = 0
+        self._fields: dict[bytes, bytes] = {}
+        """Of the head, as the parser gave them, until it is complete."""
         self._wire = 0
         """Bytes received for this answer, framing included."""
+        self._check_at = 0
+        """Beyond so many of them the bounds are looked at."""
         self._paused = False
         self._informational = 0
         self._until_close = False
@@ -85,10 +89,18 @@ class Connection(asyncio.Protocol):
         self.state = _IDLE
         self.uses = 0
         self.idle_since = 0.0
+        self.given_back = 0  # the pool's own note of when
         self.status = 0
         """Of the answer; 0 before its head is complete."""
         self.headers: dict[bytes, bytes] = {}
         """Of the answer; names in lower case."""
+        self.pieces: list[bytes] = []
+        """Of the body: what waits to be taken."""
+        # what the parser calls for each header and each piece of the body needs no function of ours
+        self.on_header = self._fields.__setitem__
+        self.on_body = self.pieces.append
+        self._parser = httptools.HttpResponseParser(self)
+        self._feed = self._parser.feed_data
 
     # used by the pool and by the call that holds the connection
 
@@ -97,13 +109,15 @@ class Connection(asyncio.Protocol):
         transport = cast(asyncio.Transport, self._transport)
         self.state = _HEAD
         self.uses += 1
-        self.status = 0
-        self.headers = {}
-        self._pieces = []
-        self._buffered = self._wire = self._informational = 0
+        self.status, self.headers = 0, {}
+        self.pieces.clear()
+        self._fields.clear()
+        self._wire = self._informational = 0
+        self._check_at = min(BUFFER_BYTES, self._max_wire)
         self._until_close = False
-        self._total = self._loop.time() + self._bounds.total_timeout
-        self._wait_at_most(self._bounds.first_byte_timeout)
+        now = self._time()
+        self._total = now + self._bounds.total_timeout
+        self._wait_until(now + self._bounds.first_byte_timeout)
         if len(body) <= JOIN_BYTES:
             transport.write(head + body)
         else:
@@ -112,37 +126,45 @@ class Connection(asyncio.Protocol):
     async def head(self) -> None:
         """Wait for the answer's head. Raises UpstreamError, UpstreamTimeout or StaleConnectionError."""
         while self.state is _HEAD:
-            await self._wake()
+            await self.arrival()
         if self.status == 0 and self._error is not None:
             raise self._error
 
     async def read(self) -> bytes:
         """The body's bytes that have arrived since, at least one; empty at its end. Raises UpstreamError."""
-        while True:
-            if pieces := self._pieces:
-                data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-                self._pieces = []
-                self._buffered = 0
-                if self._paused:
-                    self._resume()
-                    self._wait_at_most(self._bounds.idle_timeout)
-                if data:
-                    return data
-            if self._error is not None:
-                raise self._error
-            if self.state is not _BODY:
-                return b""
-            await self._wake()
+        while not (data := self.take()) and self.state is _BODY:
+            await self.arrival()
+        return data
+
+    def take(self) -> bytes:
+        """The body's bytes that have arrived since; empty where none have, or at its end. Raises UpstreamError."""
+        if pieces := self.pieces:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            pieces.clear()
+            self._check_at = min(self._wire + BUFFER_BYTES, self._max_wire)
+            if self._paused:
+                self._resume()
+                self._wait_until(self._time() + self._idle_timeout)
+            if data:
+                return data
+        if self._error is not None:
+            raise self._error
+        return b""
+
+    def arrival(self) -> "asyncio.Future[None]":
+        """To wait for while the state is HEAD or BODY and nothing can be taken: something arrives, or the answer ends."""
+        self._waiter = waiter = self._loop.create_future()
+        return waiter
 
     def release(self) -> bool:
         """Make the connection ready for the next call; False where that cannot be, and then it is closed."""
         transport = self._transport
-        if self.state is not _DONE or transport is None or transport.is_closing() or transport.get_write_buffer_size():
+        whole = self.state is _DONE and not self._paused
+        if not whole or transport is None or transport.is_closing() or transport.get_write_buffer_size():
             self.close()
             return False
         self.state = _IDLE
-        self._pieces = []
-        self.idle_since = self._loop.time()
+        self.idle_since = self._time()
         return True
 
     def drain(self) -> bool:
@@ -153,11 +175,11 @@ class Connection(asyncio.Protocol):
         if self.state is not _BODY or self._until_close:
             return False
         self.state = _DRAINING
-        self._pieces = []
-        self._buffered = self._wire = 0
+        self.pieces.clear()
+        self._wire = 0
         if self._paused:
             self._resume()
-        self._wait_at_most(DRAIN_SECONDS)
+        self._wait_until(self._time() + DRAIN_SECONDS)
         return True
 
     def close(self) -> None:
@@ -168,13 +190,16 @@ class Connection(asyncio.Protocol):
             transport.abort()
 
     def usable(self) -> bool:
-        """Whether a call may begin: it is open, and the provider has neither closed it nor sent anything more."""
-        return self.state is _IDLE and self._transport is not None and not self._poll.poll(0)
+        """Whether a call may begin, as far as the event loop has seen: the provider has neither closed it nor sent more.
 
-    @property
-    def pending(self) -> bool:
-        """Whether bytes of the body wait to be read."""
-        return bool(self._pieces)
+        Enough once the loop has looked at the socket since `release`; before that ask `quiet`.
+        """
+        transport = self._transport
+        return self.state is _IDLE and transport is not None and not transport.is_closing()
+
+    def quiet(self) -> bool:
+        """Whether a call may begin: it is usable, and nothing waits in the socket either, which costs a system call."""
+        return self.usable() and not self._poll.poll(0)
 
     def peer(self) -> str:
         """The address that was reached; empty if unknown."""
@@ -194,21 +219,28 @@ class Connection(asyncio.Protocol):
         if state is not _HEAD and state is not _BODY and state is not _DRAINING:
             self._break(Reason.UPSTREAM_INVALID, "The provider sent more than its answer.")
             return
-        self._wire += len(data)
+        self._wire = wire = self._wire + len(data)
         try:
-            self._parser.feed_data(data)
+            self._feed(data)
         except httptools.HttpParserError:
             self._break(Reason.UPSTREAM_INVALID, "The provider's answer is no valid HTTP.")
+            return
         except httptools.HttpParserUpgrade:
             self._break(Reason.UPSTREAM_INVALID, "The provider changed the protocol.")
+            return
+        if state is _BODY is self.state and wire <= self._check_at and self.pieces:
+            # one more piece, within bounds: its deadline is later than that of the last, for which the timer is set
+            self._deadline = self._time() + self._idle_timeout
+            self._notify()
         else:
             self._received()
-        waiter = self._waiter
-        if waiter is not None and not waiter.done() and (self._pieces or self.state is not _HEAD):
-            waiter.set_result(None)
+            if self.pieces or self.state is not state:
+                self._notify()
 
     def eof_received(self) -> None:
         """The provider closed its side; the transport closes too, and `connection_lost` says the rest."""
+        if self.state is _IDLE:  # nobody may take it until then
+            self._end(StaleConnectionError())
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The connection is gone."""
@@ -232,31 +264,23 @@ class Connection(asyncio.Protocol):
         if self.state is not _HEAD:
             raise _ProtocolError
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """One header of the answer's head, or a trailer, which means nothing here."""
-        if self.state is _HEAD:
-            self.headers[name.lower()] = value
-
     def on_headers_complete(self) -> None:
         """The head is complete."""
         status = self._parser.get_status_code()
         if status < 200:
             self._informational += 1
-            self.headers = {}
+            self._fields.clear()
             if status == 101 or self._informational > MAX_INFORMATIONAL:
                 raise _ProtocolError
             return
-        length, coding = b"content-length" in self.headers, self.headers.get(b"transfer-encoding")
+        self.headers = headers = {name.lower(): value for name, value in self._fields.items()}
+        self._fields.clear()
+        length, coding = b"content-length" in headers, headers.get(b"transfer-encoding")
         if coding is not None and (length or coding.strip().lower() != b"chunked"):
             raise _ProtocolError
         self._until_close = not length and coding is None and status not in (204, 304)
         self.status = status
         self.state = _BODY
-
-    def on_body(self, body: bytes) -> None:
-        """A piece of the body."""
-        self._pieces.append(body)
-        self._buffered += len(body)
 
     def on_message_complete(self) -> None:
         """The answer is over, or an informational head is."""
@@ -272,31 +296,32 @@ class Connection(asyncio.Protocol):
 
     def _received(self) -> None:
         """After each read: bounds, back-pressure and timeouts."""
-        state, bounds = self.state, self._bounds
+        state = self.state
+        if state is not _HEAD:
+            self._fields.clear()  # of trailers, which mean nothing here
         if state is _DONE:
             self._finished()
         elif state is _HEAD:
-            if self._wire > bounds.max_head_bytes:
+            if self._wire > self._bounds.max_head_bytes:
                 self._break(Reason.UPSTREAM_INVALID, "The head of the provider's answer is longer than allowed.")
         elif state is _DRAINING:
             if self._wire > DRAIN_BYTES:
                 self.close()
-        elif self._wire > bounds.max_answer_bytes + bounds.max_head_bytes:
+        elif self._wire > self._max_wire:
             self._break(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
-        elif self._buffered > BUFFER_BYTES and self._transport is not None:
+        elif self._wire > self._check_at and self.pieces and self._transport is not None:
             self._transport.pause_reading()
             self._paused = True
             self._deadline = self._total
         else:
-            self._wait_at_most(bounds.idle_timeout)
+            self._wait_until(self._time() + self._idle_timeout)
 
     def _finished(self) -> None:
         """The answer is whole; where the connection cannot be used again, it is closed."""
         self.state = _DONE
         self._deadline = 0.0
-        transport = self._transport
-        if self._until_close and transport is not None:
-            transport.close()
+        if self._until_close and self._transport is not None:
+            self._transport.close()
         self._notify()
 
     def _resume(self) -> None:
@@ -309,6 +334,7 @@ class Connection(asyncio.Protocol):
         if self.state is not _DONE:
             self._end(UpstreamError(reason, message))
         self._deadline = 0.0
+        self._notify()
         if self._transport is not None:
             self._transport.abort()
 
@@ -326,28 +352,24 @@ class Connection(asyncio.Protocol):
         else:
             self._notify()
 
-    async def _wake(self) -> None:
-        """Wait until something has arrived or ended."""
-        self._waiter = self._loop.create_future()
-        try:
-            await self._waiter
-        finally:
-            self._waiter = None
-
     def _notify(self) -> None:
+        """Wake the call, if it waits."""
         waiter = self._waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+        if waiter is not None:
+            self._waiter = None
+            if not waiter.done():
+                waiter.set_result(None)
 
-    def _wait_at_most(self, seconds: float) -> None:
-        """Something must arrive within `seconds`, and within the total."""
-        deadline = self._loop.time() + seconds
-        self._deadline = deadline = min(deadline, self._total)
-        if self._timer is None:
-            self._set_timer(deadline)
-        elif deadline < self._timer_at:
+    def _wait_until(self, deadline: float) -> None:
+        """Something must arrive by `deadline`, and by the end of the total."""
+        if deadline > self._total:
+            deadline = self._total
+        self._deadline = deadline
+        if self._timer is not None:
+            if deadline >= self._timer_at:
+                return
             self._timer.cancel()
-            self._set_timer(deadline)
+        self._set_timer(deadline)
 
     def _set_timer(self, at: float) -> None:
         self._timer_at = at
@@ -361,10 +383,10 @@ class Connection(asyncio.Protocol):
     def _elapsed(self) -> None:
         """The timer fired: the wait is over, or its deadline has moved on meanwhile."""
         self._timer = None
-        deadline = self._deadline
+        deadline = min(self._deadline, self._total)
         if deadline == 0.0:
             return
-        if self._loop.time() < deadline - 0.001:
+        if self._time() < deadline - 0.001:
             self._set_timer(deadline)
             return
         if deadline >= self._total:

@@ -36,6 +36,8 @@ ANSWER_HEADERS: Mapping[bytes, str] = {
 provider's rate limits are not among them: they are the installation's, not the caller's. Cookies, CORS and the server's name
 never pass."""
 
+_ANSWER_HEADERS = tuple(ANSWER_HEADERS.items())
+
 RESERVED_HEADERS = frozenset(
     {
         "host",
@@ -51,6 +53,7 @@ RESERVED_HEADERS = frozenset(
 )
 """Headers that a target's configuration cannot set, because the request's framing depends on them."""
 
+_BODY, _DONE = State.BODY, State.DONE
 _MAX_HEADER = 4_096
 _MAX_COMPILED = 4_096
 
@@ -80,6 +83,10 @@ class _Compiled:
         }
         """Whether no `anthropic-version` must be added."""
         self.head = "".join(f"{line}\r\n" for line in lines)
+        """Up to the credential, if there is one: the rest differs from call to call."""
+        if target.credential is not None:
+            name, before = CREDENTIAL_HEADER[target.dialect]
+            self.head += f"{name}: {before}"
 
 
 def check_header(name: str, value: str) -> None:
@@ -163,7 +170,7 @@ class HttpCall:
 
     async def __aenter__(self) -> "HttpCall":
         compiled = self._provider.compiled(self._target)
-        head = self._head(compiled).encode("ascii")
+        head = self._head(compiled)
         pool = self._provider.pool
         connection = pool.take(compiled.origin) or await pool.open(compiled.origin)
         self._connection = connection
@@ -191,7 +198,7 @@ class HttpCall:
         connection = self._connection
         if connection is None:
             return
-        if connection.state is State.DONE:
+        if connection.state is _DONE:
             self._connection = None
             self._provider.pool.give_back(connection)
         elif kind is None and self._parser is not None and self._parser.clean:
@@ -208,15 +215,22 @@ class HttpCall:
         if parser is None:
             self._over = True
             bound = self._provider.bounds.max_answer_bytes
-            body = await _whole(connection, bound)
+            first = connection.take()
+            over = connection.state is _DONE and len(first) <= bound
+            body = first if over else await _whole(connection, bound, first)
             if body is None:
                 raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
             return (Event(body, body, framed=False),)
-        while data := await connection.read():
-            if events := parser.feed(data):
-                return events
-        self._over = True
-        return parser.finish()
+        while True:
+            if connection.pieces:
+                if (data := connection.take()) and (events := parser.feed(data)):
+                    return events
+            elif connection.state is _BODY:
+                await connection.arrival()
+            else:
+                connection.take()  # nothing: it raises where the answer broke off
+                self._over = True
+                return parser.finish()
 
     async def _again(self, connection: Connection, head: bytes) -> None:
         """The second and last try, after a kept connection turned out to be closed."""
@@ -226,28 +240,31 @@ class HttpCall:
         except StaleConnectionError:
             raise UpstreamError(Reason.UPSTREAM_RESET, "The provider closed the connection before it answered.") from None
 
-    def _head(self, compiled: _Compiled) -> str:
-        target, extra, head = self._target, self._extra, compiled.head
-        if target.credential is not None:
+    def _head(self, compiled: _Compiled) -> bytes:
+        credential, extra, head = self._target.credential, self._extra, compiled.head
+        if credential is not None:
             try:
-                self._secret = secret = target.credential.reveal()
+                self._secret = secret = credential.reveal()
             except SecretUnavailable:
                 raise refusal.unauthorised() from None
-            name, before = CREDENTIAL_HEADER[target.dialect]
-            head = f"{head}{name}: {before}{secret}\r\n"
+            head = f"{head}{secret}\r\n"
         for name, value in extra.items():
             if name in CLIENT_HEADERS and _sendable(value):
                 head = f"{head}{name}: {value}\r\n"
         if not compiled.versioned and "anthropic-version" not in extra:
             head = f"{head}anthropic-version: {ANTHROPIC_VERSION}\r\n"
-        return f"{head}Content-Length: {len(self._document)}\r\n\r\n"
+        return f"{head}Content-Length: {len(self._document)}\r\n\r\n".encode("ascii")
 
     async def _judge(self, connection: Connection) -> None:
         """Whether the head is that of an answer. Raises what core.provider.Provider.send says."""
         status, headers, bounds = connection.status, connection.headers, self._provider.bounds
         coding = headers.get(b"content-encoding")
         encoded = coding is not None and coding.strip().lower() not in (b"", b"identity")
-        self.headers = {name: _text(headers[key]) for key, name in ANSWER_HEADERS.items() if key in headers}
+        passing = {}
+        for key, name in _ANSWER_HEADERS:
+            if key in headers:
+                passing[name] = _text(headers[key])
+        self.headers = passing
         if status >= 400 and status not in (401, 403, 407):
             body = None if encoded else await _whole(connection, bounds.max_error_bytes)
             raise refusal.rejected(status, headers, body, self._secret, self.headers)
@@ -255,7 +272,9 @@ class HttpCall:
             raise refusal.unexpected(status)
         if encoded:
             raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an encoded answer, which was not asked for.")
-        kind = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+        kind = headers.get(b"content-type", b"")
+        if kind != b"application/json":
+            kind = kind.partition(b";")[0].strip().lower()
         if self._stream and kind == b"text/event-stream":
             self._parser = SseParser(bounds.max_event_bytes, bounds.max_answer_bytes, bounds.max_events)
         elif kind != b"application/json":
@@ -270,22 +289,21 @@ class HttpCall:
         connection, self._connection = self._connection, None
         if connection is None:
             return
-        if connection.state is State.DONE:
+        if connection.state is _DONE:
             self._provider.pool.give_back(connection)
         else:
             self._provider.pool.discard(connection)
 
 
-async def _whole(connection: Connection, bound: int) -> bytes | None:
-    """The whole body; None if it is longer than `bound` bytes. Raises UpstreamError, UpstreamTimeout."""
-    body = await connection.read()
-    if connection.state is State.DONE and not connection.pending:
-        return body if len(body) <= bound else None
-    pieces, size = [body], len(body)
-    while body and size <= bound:
-        body = await connection.read()
-        pieces.append(body)
-        size += len(body)
+async def _whole(connection: Connection, bound: int, taken: bytes = b"") -> bytes | None:
+    """The whole body, of which `taken` came first; None if it is longer than `bound` bytes.
+
+    Raises UpstreamError, UpstreamTimeout.
+    """
+    pieces, size = [taken], len(taken)
+    while size <= bound and (piece := await connection.read()):
+        pieces.append(piece)
+        size += len(piece)
     return b"".join(pieces) if size <= bound else None
 
 

@@ -1,4 +1,9 @@
-"""The one connection pool of the gateway: per origin, a bounded number of connections, kept open for the next call."""
+"""The one connection pool of the gateway: per origin, a bounded number of connections, kept open for the next call.
+
+What a provider sends on a connection that no call holds, or its close, must never be taken for the next call's answer. The
+event loop tells the connection of both, but only once it has looked at the sockets. So a connection that was given back is
+fresh until the loop has done that. A call takes one that is not; where there is none, a fresh one whose socket it asks.
+"""
 
 import asyncio
 from collections import deque
@@ -17,11 +22,13 @@ if TYPE_CHECKING:
 class _Slots:
     """The connections of one origin: `open` counts every one that exists or is being opened."""
 
-    __slots__ = ("idle", "open", "waiters")
+    __slots__ = ("fresh", "idle", "open", "waiters")
 
     def __init__(self) -> None:
         self.idle: deque[Connection] = deque()
         """The one used last is on the right, and is used first."""
+        self.fresh: deque[Connection] = deque()
+        """Idle too, and used later than those; the event loop may not have looked at their sockets since."""
         self.open = 0
         self.waiters: deque[asyncio.Future[Connection | None]] = deque()
         """Calls that wait for a connection; None lets one open its own. Bounded by `server.max_exchanges`."""
@@ -35,6 +42,12 @@ class Pool:
         self._slots: dict[Origin, _Slots] = {}
         self._origins: dict[Connection, Origin] = {}
         self._sweeper: asyncio.TimerHandle | None = None
+        self._round = 0
+        """Counts the looks at the sockets that were asked for; each connection that is given back notes it."""
+        self._looked = 0
+        """The last look that was over: it covers what was given back in an earlier round."""
+        self._newest = 0
+        """The round in which a connection was last given back."""
         self._tls: SSLContext | None = None
 
     def take(self, origin: Origin) -> Connection | None:
@@ -42,10 +55,17 @@ class Pool:
         slots = self._slots.get(origin)
         if slots is None:
             return None
-        idle = slots.idle
+        idle, fresh, looked = slots.idle, slots.fresh, self._looked
+        while fresh and fresh[0].given_back < looked:
+            idle.append(fresh.popleft())
         while idle:
             connection = idle.pop()
             if connection.usable():
+                return connection
+            self._discard(connection)
+        while fresh:
+            connection = fresh.pop()
+            if connection.quiet():
                 return connection
             self._discard(connection)
         return None
@@ -63,7 +83,7 @@ class Pool:
             connection = await self._turn(origin, slots)
             if connection is None:
                 break
-            if connection.usable():
+            if connection.quiet():
                 return connection
             self._discard(connection)
         made = None
@@ -85,10 +105,13 @@ class Pool:
             if not waiter.done():
                 waiter.set_result(connection)
                 return
-        if len(slots.idle) >= self._bounds.max_idle_connections:
+        if len(slots.idle) + len(slots.fresh) >= self._bounds.max_idle_connections:
             self._discard(connection)
             return
-        slots.idle.append(connection)
+        connection.given_back = self._newest = self._round
+        slots.fresh.append(connection)
+        if self._looked == self._round:
+            self._look()
         if self._sweeper is None:
             self._sweep_later()
 
@@ -110,11 +133,12 @@ class Pool:
             connection.close()
         for slots in self._slots.values():
             slots.idle.clear()
+            slots.fresh.clear()
 
     def count(self, origin: Origin) -> tuple[int, int]:
         """How many connections are open, and how many of them idle."""
         slots = self._slots.get(origin)
-        return (0, 0) if slots is None else (slots.open, len(slots.idle))
+        return (0, 0) if slots is None else (slots.open, len(slots.idle) + len(slots.fresh))
 
     async def _turn(self, origin: Origin, slots: _Slots) -> Connection | None:
         """Wait for a connection that another call gives back; None where this call may open one in another's place."""
@@ -192,8 +216,9 @@ class Pool:
             self.give_back(connection)
             return
         slots = self._slots[self._origins[connection]]
-        if connection in slots.idle:
-            slots.idle.remove(connection)
+        for kept in (slots.idle, slots.fresh):
+            if connection in kept:
+                kept.remove(connection)
         self._forget(connection)
 
     def _discard(self, connection: Connection) -> None:
@@ -221,6 +246,20 @@ class Pool:
                 return True
         return False
 
+    def _look(self) -> None:
+        """Have the loop tell when it has looked at every socket.
+
+        A timer without delay tells it: asyncio's loop runs what the sockets brought before what the timers brought; and
+        uvloop runs what the sockets bring as it looks, and this, like every task, before it looks again.
+        """
+        self._round += 1
+        asyncio.get_running_loop().call_later(0, self._has_looked)
+
+    def _has_looked(self) -> None:
+        self._looked = self._round
+        if self._newest == self._round:
+            self._look()
+
     def _sweep_later(self) -> None:
         seconds = self._bounds.keep_alive_timeout / 2
         self._sweeper = asyncio.get_running_loop().call_later(seconds, self._sweep)
@@ -230,7 +269,8 @@ class Pool:
         self._sweeper = None
         oldest = asyncio.get_running_loop().time() - self._bounds.keep_alive_timeout
         for slots in list(self._slots.values()):
-            while slots.idle and slots.idle[0].idle_since <= oldest:
-                self._discard(slots.idle.popleft())
-        if any(slots.idle for slots in self._slots.values()):
+            for kept in (slots.idle, slots.fresh):
+                while kept and kept[0].idle_since <= oldest:
+                    self._discard(kept.popleft())
+        if any(slots.idle or slots.fresh for slots in self._slots.values()):
             self._sweep_later()

@@ -53,23 +53,45 @@ class SseParser:
 
     def feed(self, data: bytes) -> Sequence[Event]:
         """The events that `data` completes. Raises UpstreamError (UPSTREAM_INVALID) beyond a bound."""
-        self._left -= len(data)
-        if self._left < 0:
+        size = len(data)
+        self._left = left = self._left - size
+        if left < 0:
             raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
-        if not self._buffer and not self._returns:
-            event = _single(data)
-            if event is not None:
-                self._events_left -= 1
-                if len(data) > self._max_event or self._events_left < 0:
-                    raise _too_much()
-                return (event,)
-        return self._split(data)
+        if self._buffer or self._returns or b"\r" in data:
+            return self._split(data)
+        if data[-2:] == b"\n\n" and data[:6] == b"data: " and data.find(b"\n") == size - 2:
+            # nearly every read is one whole event, and nearly every event is one line of data
+            self._events_left = events_left = self._events_left - 1
+            if size > self._max_event or events_left < 0:
+                raise _too_much()
+            return (Event(data, data[6:-2]),)
+        return self._plain(data)
 
     def finish(self) -> Sequence[Event]:
         """The stream is over: the event that waited to see whether a line feed follows its carriage return, if any."""
         if self._buffer and self._buffer[-1] == 0x0D and (match := _END.search(self._buffer, self._scanned)):
             return self._taken([match.end()])
         return ()
+
+    def _plain(self, data: bytes) -> Sequence[Event]:
+        """The events of a read that begins with an event, in a stream without carriage returns."""
+        *ended, rest = data.split(b"\n\n")
+        self._events_left -= len(ended)
+        if self._events_left < 0 or len(rest) > self._max_event:
+            raise _too_much()
+        if rest:
+            self._buffer += rest
+            self._scanned = max(0, len(rest) - 3)
+        events: list[Event] = []
+        for lines in ended:
+            raw = lines + b"\n\n"
+            if len(raw) > self._max_event:
+                raise _too_much()
+            if lines[:6] == b"data: " and b"\n" not in lines:
+                events.append(Event(raw, lines[6:]))
+            else:
+                events.append(_single(raw) or _read(raw))
+        return events
 
     def _split(self, data: bytes) -> Sequence[Event]:
         buffer = self._buffer

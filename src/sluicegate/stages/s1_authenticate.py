@@ -1,7 +1,7 @@
 """Whose key is this? Sets `exchange.grant`, or refuses."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from sluicegate.core.decision import ALLOWED, Decision, Reason, deny
 from sluicegate.core.exchange import Exchange
@@ -26,22 +26,18 @@ class Authenticate(Passive):
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Admit a caller whose key is known and valid now."""
-        found = await self._grant(exchange.arrival.headers)
+        text = find(exchange.arrival.headers)
+        if isinstance(text, Reason):
+            return deny(text)
+        if len(text) != LENGTH:
+            return deny(Reason.KEY_MALFORMED)
+        name = digest(text)
+        now = self._clock()
+        found = self._keyring.known(name, now)
+        if found is None:
+            # only what was loaded is known, and only a well-formed key is loaded: the checksum is worked out once per key
+            found = await self._keyring.load(name, now) if well_formed(text) else Reason.KEY_MALFORMED
         if not isinstance(found, Grant):
             return deny(found)
         exchange.grant = found
         return ALLOWED
-
-    async def _grant(self, headers: Mapping[str, str]) -> Grant | Reason:
-        text = find(headers)
-        if isinstance(text, Reason):
-            return text
-        if len(text) != LENGTH:
-            return Reason.KEY_MALFORMED
-        name = digest(text)
-        now = self._clock()
-        known = self._keyring.known(name, now)
-        if known is not None:
-            return known
-        # only what was loaded is known, and only a well-formed key is loaded: the checksum is worked out once per key
-        return await self._keyring.load(name, now) if well_formed(text) else Reason.KEY_MALFORMED

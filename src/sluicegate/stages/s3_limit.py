@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from sluicegate.core.decision import Decision, Reason, Verdict, deny
-from sluicegate.core.dialect import Ask, DialectName
+from sluicegate.core.dialect import Ask, DialectName, Json
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.exchange import Exchange, Outcome, Reservation
 from sluicegate.core.identity import Grant
@@ -18,9 +18,12 @@ from sluicegate.core.provider import Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
 from sluicegate.limits.budget import Claim, Exceeded, Ledger
-from sluicegate.limits.prices import MEDIA, PREMIUM, Price, PriceBook
+from sluicegate.limits.prices import MEDIA, PREMIUM, Offer, PriceBook
 from sluicegate.limits.rate import Hold, Rates, Refusal
 from sluicegate.settings import Limits
+
+ANSWERED = Outcome.ANSWERED
+ANTHROPIC = DialectName.ANTHROPIC_MESSAGES
 
 RESERVED = Decision(Verdict.ALLOW, Reason.RESERVED)
 """How much is in `exchange.reservation`."""
@@ -38,9 +41,11 @@ UNBILLED = frozenset((Reason.UPSTREAM_UNREACHABLE, Reason.UPSTREAM_REJECTED, Rea
 """Results of attempts that made the provider generate nothing; every other attempt is charged."""
 _STANDARD = (None, "auto", "default", "flex", "standard", "standard_only")
 """Service tiers and speeds that cost no more than the listed price."""
+_PRICED = frozenset(("modalities", "audio", "service_tier", "speed"))
+"""What a request may say that can cost more than text by the standard tier."""
 
 
-class Need(msgspec.Struct, frozen=True):
+class Need(msgspec.Struct, frozen=True, gc=False):
     """The most that one exchange can use."""
 
     tokens: int
@@ -51,11 +56,11 @@ class Need(msgspec.Struct, frozen=True):
     """Tokens of the answer, at most, for one attempt."""
     extras: int
     """MEDIA and PREMIUM, as the request asks."""
-    prices: Sequence[tuple[str, Price]]
+    offers: Sequence[Offer]
     """Every deployment the request may reach, with the price it has now."""
 
 
-class Held(Reservation, frozen=True):
+class Held(Reservation, frozen=True, gc=False):
     """A reservation, with what its settlement needs."""
 
     claim: Claim
@@ -82,77 +87,75 @@ class Limit(Passive):
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Reserve, all or nothing. Database errors while spending is loaded go up: without it nothing is decided."""
-        grant = exchange.grant
+        known = exchange.__dict__  # past the descriptors: this is read in every exchange, and all of it is there
+        grant: Grant = known["grant"]
+        ask: Ask = known["ask"]
         plan = self._ledger.plan(grant) or await self._ledger.open(grant)
-        ask = exchange.ask
-        need = self._need(exchange, grant, ask, self._targets(ask.model))
-        if isinstance(need, Decision):
-            return need
+        quote = self._prices.quote(self._targets(ask.model), ask.model)
+        if quote.unknown is not None:
+            return deny(Reason.PRICE_UNKNOWN, deployment=quote.unknown)
+        need = self._need(exchange.arrival.body, known["document"], grant, ask, quote.offers)
         # from here to the claim nothing is awaited
         hold = self._rates.admit(grant.key_id, grant.rate, need.tokens)
+        anthropic = exchange.dialect.name is ANTHROPIC
         if isinstance(hold, Refusal):
-            self._tell(exchange, grant)
+            self._rates.tell(exchange.response_headers, grant.key_id, grant.rate, anthropic=anthropic)
             return _rate_refused(exchange, hold)
         claim = self._ledger.reserve(plan, need.tokens, need.nano_usd)
         if isinstance(claim, Exceeded):
             if hold is not None:
                 self._rates.release(hold)
-                self._tell(exchange, grant)
+                self._rates.tell_held(exchange.response_headers, hold, grant.rate, anthropic=anthropic)
             return _budget_refused(claim)
         exchange.reservation = Held(need.tokens, need.nano_usd, claim, hold, need)
         if hold is not None:
-            self._tell(exchange, grant)
+            self._rates.tell_held(exchange.response_headers, hold, grant.rate, anthropic=anthropic)
         return RESERVED
 
     async def settle(self, exchange: Exchange) -> None:
         """Settle to what was used; nothing where nothing was reserved. `exchange.usage` is completed by estimates."""
-        held = exchange.__dict__.get("reservation")
+        held: Held | None = exchange.__dict__.get("reservation")
         if held is None:
             exchange.cost = 0
             return
-        assert isinstance(held, Held)
         tokens, nano_usd = _used(exchange, held.need)
         exchange.spend = self._ledger.settle(held.claim, tokens, nano_usd)
         if held.hold is not None:
             self._rates.settle(held.hold, tokens)
         exchange.cost = nano_usd
 
-    def _need(self, exchange: Exchange, grant: Grant, ask: Ask, targets: Sequence[Target]) -> Need | Decision:
-        """The upper bound; a refusal where a target has no price. An unknown model needs nothing: s5_route refuses it."""
-        size = len(exchange.arrival.body) - ask.blob_bytes + _system_bytes(grant)
+    def _need(self, body: bytes, document: Json, grant: Grant, ask: Ask, offers: Sequence[Offer]) -> Need:
+        """The upper bound. An unknown model needs nothing: s5_route refuses it."""
+        extras = 0 if _PRICED.isdisjoint(document) and not ask.blobs else _extras(document, ask)
+        if not offers:
+            return Need(0, 0, 0, 0, extras, ())
+        size = len(body) - ask.blob_bytes
+        if (prompt := grant.use_case.system_prompt) is not None:
+            # the most bytes that the use case's own adds
+            size += len(prompt) if prompt.isascii() else 4 * len(prompt)
         extra = ask.blobs * self._blob_tokens + (TOOL_TOKENS if ask.tools or ask.features else 0)
         # JSON never writes a text in fewer bytes than it has, so the body bounds the prompt
         input = extra + (size if self._bytes_per_token == 1 else math.ceil(size / self._bytes_per_token))
-        extras = _extras(exchange, ask)
-        prices: list[tuple[str, Price]] = []
         most = dearest = 0
-        for target in targets:
-            price = self._prices.price(target, ask.model)
-            if price is None:
-                return deny(Reason.PRICE_UNKNOWN, deployment=target.deployment)
-            prices.append((target.deployment, price))
-            output = (target.max_output_tokens if ask.max_tokens is None else ask.max_tokens) * ask.choices
+        asked, choices = ask.max_tokens, ask.choices
+        for _, price, max_output_tokens in offers:
+            output = (max_output_tokens if asked is None else asked) * choices
             if output > most:
                 most = output
             cost = price.bound(input, output, extras)
             if cost > dearest:
                 dearest = cost
-        if not prices:
-            return Need(0, 0, 0, 0, extras, ())
-        likely = min(input, extra - (-size // DENSE))
+        likely = extra - (-size // DENSE)
+        if likely > input:
+            likely = input
         tokens, nano_usd = input + most, dearest
-        if len(prices) > 1 < self._attempts:
+        if len(offers) > 1 < self._attempts:
             # an attempt that fails before the first event of a stream has cost its prompt; unstreamed, perhaps an answer
-            more = min(self._attempts, len(prices)) - 1
+            more = min(self._attempts, len(offers)) - 1
             tokens += more * (input if ask.stream else input + most)
-            lost = max(price.bound(input, 0, extras) for _, price in prices) if ask.stream else dearest
+            lost = max(offer.price.bound(input, 0, extras) for offer in offers) if ask.stream else dearest
             nano_usd += more * lost
-        return Need(tokens, nano_usd, likely, most, extras, prices)
-
-    def _tell(self, exchange: Exchange, grant: Grant) -> None:
-        """Put the key's rates into the response's headers."""
-        anthropic = exchange.dialect.name is DialectName.ANTHROPIC_MESSAGES
-        self._rates.tell(exchange.response_headers, grant.key_id, grant.rate, anthropic=anthropic)
+        return Need(tokens, nano_usd, likely, most, extras, offers)
 
 
 def _rate_refused(exchange: Exchange, refusal: Refusal) -> Decision:
@@ -178,17 +181,8 @@ def _budget_refused(exceeded: Exceeded) -> Decision:
     )
 
 
-def _system_bytes(grant: Grant) -> int:
-    """The most bytes that the use case's own system prompt adds."""
-    prompt = grant.use_case.system_prompt
-    if prompt is None:
-        return 0
-    return len(prompt) if prompt.isascii() else 4 * len(prompt)
-
-
-def _extras(exchange: Exchange, ask: Ask) -> int:
+def _extras(document: Json, ask: Ask) -> int:
     """What the request asks for that may cost more than text by the standard tier."""
-    document = exchange.document
     extras = MEDIA if ask.blobs or "modalities" in document or "audio" in document else 0
     if document.get("service_tier") not in _STANDARD or document.get("speed") not in _STANDARD:
         extras |= PREMIUM
@@ -202,13 +196,15 @@ def _used(exchange: Exchange, need: Need) -> tuple[int, int]:
     say, so it is charged. The one that answered costs what was reported; where that is missing, incomplete (the client
     left, the answer broke off) or absurd, the estimated prompt and what was streamed.
     """
-    if exchange.called is None or not need.prices:
+    if exchange.called is None or not need.offers:
         return 0, 0
-    known = exchange.__dict__
-    deployment = known["target"].deployment if "target" in known else ""
+    target: Target | None = exchange.__dict__.get("target")
+    deployment = "" if target is None else target.deployment
     if deployment and len(exchange.attempts) <= 1 and _credible(exchange):  # nearly all exchanges
         usage = exchange.usage
-        return usage.total, _cost(need, deployment, usage)
+        first, price, _ = need.offers[0]
+        cost = price.cost(usage, need.extras) if first == deployment else _cost(need, deployment, usage)
+        return usage.input + usage.output, cost
     output = 0 if exchange.ask.stream else need.output
     lost = Usage(need.likely_input, output, estimated=True)
     tokens = nano_usd = 0
@@ -233,12 +229,12 @@ def _used(exchange: Exchange, need: Need) -> tuple[int, int]:
 def _credible(exchange: Exchange) -> bool:
     """Whether the provider's report can stand: complete, and possible."""
     usage = exchange.usage
-    return not usage.estimated and usage.input > 0 and _complete(exchange) and _possible(usage)
+    return not usage.estimated and usage.input > 0 and _possible(usage) and _complete(exchange)
 
 
 def _complete(exchange: Exchange) -> bool:
     """Whether a report, if there was one, is of the whole answer: one that is not streamed comes in one piece."""
-    return exchange.outcome is Outcome.ANSWERED or not exchange.ask.stream
+    return exchange.__dict__["outcome"] is ANSWERED or not exchange.ask.stream
 
 
 def _possible(usage: Usage) -> bool:
@@ -267,7 +263,7 @@ def _usage(exchange: Exchange, need: Need) -> Usage:
 
 def _cost(need: Need, deployment: str, usage: Usage) -> int:
     """At the price of the deployment when the exchange was admitted; at the dearest where it is not known which it was."""
-    for name, price in need.prices:
+    for name, price, _ in need.offers:
         if name == deployment:
             return price.cost(usage, need.extras)
-    return max(price.cost(usage, need.extras) for _, price in need.prices)
+    return max(offer.price.cost(usage, need.extras) for offer in need.offers)

@@ -7,13 +7,17 @@ from sluicegate.core.dialect import Bounds, Form, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
-from sluicegate.dlp.findings import Edit
+from sluicegate.dlp.findings import CLEAN, Edit
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.policy import Policies
 from sluicegate.dlp.replace import replace
 from sluicegate.dlp.seams import find_across
 from sluicegate.settings import Server
 
+KEY = Form.KEY
+SYSTEM = Place.SYSTEM
+DENY = Verdict.DENY
+NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
 REASONS = (Reason.PROMPT_ALERTED, Reason.PROMPT_REDACTED, Reason.PROMPT_BLOCKED)
 
 
@@ -36,39 +40,37 @@ class InspectPrompt(Passive):
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
         own = use_case.system_prompt
-        spans = [span for span in reading.spans if span.text and not (span.place is Place.SYSTEM and span.text == own)]
+        spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
         if policy.prompt is None:
-            decision = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
+            decision = NOT_RUN
         else:
             try:
                 decision = _inspect(exchange, policy.prompt, spans)
             except TooManyReports:  # a control that cannot run refuses
                 return deny(Reason.PROMPT_UNSCANNABLE, inspection="not_run", bound="max_candidates")
-        if reading.unread and decision.verdict is not Verdict.DENY:
+        if reading.unread and decision.verdict is not DENY:
             return _unscannable(decision, reading.unread, blocks=policy.unscannable_blocks)
         return decision
 
 
 def _inspect(exchange: Exchange, inspection: Inspection, spans: Sequence[Span]) -> Decision:
     work = inspection.work()
-    found = inspection.find([(_lead(span), span.text) for span in spans], work)
+    # what a value is called says what it is: `aws_secret_access_key`
+    texts = [(key if type(key := span.key) is str and span.form is not KEY else "", span.text) for span in spans]
     counts: dict[int, int] = {}
     edits: dict[int, Sequence[Edit]] = {}
-    for index, each in enumerate(found):
+    for index, each in enumerate(inspection.find(texts, work)):
+        if each is CLEAN:
+            continue
         for rule, count in each.counts.items():
             counts[rule] = counts.get(rule, 0) + count
         if each.edits:
             edits[index] = each.edits
     find_across(inspection, spans, counts, edits, work)
     decision = inspection.decide(counts, REASONS)
-    if decision.verdict is not Verdict.DENY and edits and replace([(spans[index], edits[index]) for index in sorted(edits)]):
+    if edits and decision.verdict is not DENY and replace([(spans[index], edits[index]) for index in sorted(edits)]):
         exchange.edited = True
     return decision
-
-
-def _lead(span: Span) -> str:
-    """What a value is called says what it is: `aws_secret_access_key`."""
-    return span.key if span.form is not Form.KEY and isinstance(span.key, str) else ""
 
 
 def _unscannable(decision: Decision, unread: Sequence[str], *, blocks: bool) -> Decision:

@@ -32,16 +32,13 @@ EXCHANGE_HEADER = "x-sluicegate-exchange"
 DROPPED_HEADER = "x-sluicegate-dropped"
 """Tells the client which settings the target's dialect has no word for."""
 
-_TRACING = {"traceparent": re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")}
-_OF_DIALECT: Mapping[DialectName, Mapping[str, re.Pattern[str]]] = {
-    DialectName.OPENAI_CHAT: _TRACING,
-    DialectName.ANTHROPIC_MESSAGES: {
-        **_TRACING,
-        "anthropic-version": re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}"),
-        "anthropic-beta": re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}"),
-    },
-}
-"""The client's own headers that mean something to a target of the same dialect, and how each must read to travel on."""
+_TRAVELLING = (
+    ("traceparent", None, re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")),
+    ("anthropic-version", DialectName.ANTHROPIC_MESSAGES, re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
+    ("anthropic-beta", DialectName.ANTHROPIC_MESSAGES, re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}")),
+)
+"""The client's own headers that mean something to a target, which dialect both must speak (None: any), and how each must
+read to travel on."""
 
 _EMPTY = (b"", b"[DONE]")
 _encode = msgspec.json.Encoder().encode
@@ -92,7 +89,7 @@ class Opened:
     def __init__(self, call: Call, exchange: Exchange) -> None:
         self._call = call
         self._exchange = exchange
-        self._dialect: Dialect = exchange.dialect
+        self._dialect = exchange.dialect
         self._manager: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._target: Target | None = None
@@ -137,13 +134,9 @@ class Opened:
 
     async def read(self) -> Sequence[Event]:
         """See core.provider.Answer."""
-        if self._first:
-            events, self._first = self._first, ()
-            return events
-        return await self._read()
-
-    async def _read(self) -> Sequence[Event]:
-        """The next events, in the client's dialect; empty once the answer is over."""
+        if first := self._first:
+            self._first = ()
+            return first
         answer, target = self._answer, self._target
         if answer is None or target is None:
             return ()
@@ -154,18 +147,24 @@ class Opened:
         except UpstreamError as error:
             self._judge(target, error)
             raise
-        return self._asked_for(self._translator.flush()) if self._translator is not None else ()
+        if self._translator is None:
+            return ()
+        rest = self._translator.flush()
+        return self._asked_for(rest) if self._asked else rest
 
     async def _try(self, target: Target) -> None:
         """Call one target and read its first events. Raises UnsupportedFeature or UpstreamError."""
         call, exchange = self._call, self._exchange
-        body, across = self._request(target)
+        across = translation(exchange.dialect.name, target.dialect)
+        body = self._request(target, across)
         if exchange.attempts:  # what an attempt that failed has left
             exchange.usage, exchange.finish = Usage(estimated=True), None
             exchange.tool_calls.clear()
         self._target = target
-        self._dialect = call.dialects[target.dialect]
-        self._translator = None if across is None else across.answer()
+        if across is None:
+            self._dialect, self._translator = exchange.dialect, None
+        else:
+            self._dialect, self._translator = call.dialects[target.dialect], across.answer()
         result: str = Reason.CONTROL_FAILED
         call.health.begin(target.deployment)
         try:
@@ -188,7 +187,8 @@ class Opened:
             else:
                 call.health.left(target.deployment)
         exchange.target = target
-        exchange.response_headers.update(self.headers)
+        if self.headers:
+            exchange.response_headers.update(self.headers)
         if across is not None and across.dropped:
             exchange.response_headers[DROPPED_HEADER] = ", ".join(across.dropped)
 
@@ -200,30 +200,39 @@ class Opened:
             raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "Nothing here can call this kind of deployment.")
         if exchange.called is None:
             exchange.called = perf_counter()
-        manager = provider.send(target, body, stream=exchange.ask.stream, headers=self._headers(target))
+        stream = exchange.ask.stream
+        manager = provider.send(target, body, stream=stream, headers=self._headers(target))
         self._answer = answer = await manager.__aenter__()
         try:
-            self._first = await self._read_first(answer)
-            self._manager = manager
+            while batch := await answer.read():
+                if batch[0].framed is not stream:
+                    raise UpstreamError(
+                        Reason.UPSTREAM_INVALID, "The provider's answer is not in the form that was asked for."
+                    )
+                if events := self._work(batch):
+                    self._first = events
+                    self._manager = manager
+                    break
+            else:
+                raise UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer ended before it began.")
         finally:
             if self._manager is None:
                 self._answer = None
                 await manager.__aexit__(*exc_info())
         self.status, self.headers = answer.status, answer.headers
 
-    async def _read_first(self, answer: Answer) -> Sequence[Event]:
-        while batch := await answer.read():
-            if batch[0].framed is not self._exchange.ask.stream:
-                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is not in the form that was asked for.")
-            if events := self._work(batch):
-                return events
-        raise UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer ended before it began.")
-
     def _work(self, batch: Sequence[Event]) -> Sequence[Event]:
-        """Take from each event what the record needs, in the target's dialect; then what leaves, in the client's."""
+        """Take from each event what the record needs, in the target's dialect; then what leaves, in the client's.
+
+        Raises UpstreamRejected for an error in place of the answer or its rest; UpstreamError for what is unreadable.
+        """
         exchange, dialect = self._exchange, self._dialect
         for event in batch:
-            _check(event)
+            document = event.document
+            if document is None:
+                _check_empty(event)
+            elif "error" in document and (status := status_of(document)):
+                raise UpstreamRejected(status, event.data, "The provider reported an error instead of its answer.")
             exchange.usage = dialect.usage(event, exchange.usage)
             finish = dialect.finish(event)
             if finish is not None:
@@ -232,41 +241,48 @@ class Opened:
                 exchange.tool_calls.extend(calls)
         if self._translator is not None:
             batch = self._translator.feed(batch)
-        return self._asked_for(batch)
+        return self._asked_for(batch) if self._asked else batch
 
     def _asked_for(self, events: Sequence[Event]) -> Sequence[Event]:
         """`events` without the usage that only the gateway asked for."""
-        if not self._asked:
-            return events
-        return [kept for event in events if (kept := self._exchange.dialect.without_usage(event)) is not None]
+        without_usage = self._exchange.dialect.without_usage
+        if len(events) == 1:
+            only = without_usage(events[0])
+            return () if only is None else (only,)
+        return [kept for event in events if (kept := without_usage(event)) is not None]
 
-    def _request(self, target: Target) -> tuple[bytes, Translation | None]:
-        """The body for `target`, and the translation it takes. The client's own bytes where nothing was changed."""
+    def _request(self, target: Target, across: Translation | None) -> bytes:
+        """The body for `target`, by the translation it takes. The client's own bytes where nothing was changed."""
         exchange = self._exchange
         ask, document, own = exchange.ask, exchange.document, exchange.dialect
         model = ask.model if target.upstream_model == "*" else target.upstream_model
-        across = translation(own.name, target.dialect)
         if self._asked is None:
             self._asked = own.ask_usage(document)
         if across is not None:
             translated = across.request(document, model, target.max_output_tokens)
             self._call.dialects[target.dialect].ask_usage(translated)
-            return _encode(translated), across
+            return _encode(translated)
         if ask.max_tokens is None and exchange.grant.budgets:
             # a budget reserved this much for the answer, so the answer must not become longer
-            return _encode(own.bounded({**document, "model": model}, target.max_output_tokens)), None
+            return _encode(own.bounded({**document, "model": model}, target.max_output_tokens))
         if model != ask.model:
-            return _encode({**document, "model": model}), None
+            return _encode({**document, "model": model})
         if exchange.edited or self._asked:
-            return _encode(document), None
-        return exchange.arrival.body, None
+            return _encode(document)
+        return exchange.arrival.body
 
     def _headers(self, target: Target) -> dict[str, str]:
         """The client's headers that travel on, and the exchange's id."""
         exchange = self._exchange
         given = exchange.arrival.headers
-        known = _OF_DIALECT[target.dialect] if target.dialect is exchange.dialect.name else _TRACING
-        headers = {name: given[name] for name, form in known.items() if name in given and form.fullmatch(given[name])}
+        headers = {}
+        for name, dialect, form in _TRAVELLING:
+            if (
+                name in given
+                and (dialect is None or dialect is target.dialect is exchange.dialect.name)
+                and form.fullmatch(given[name])
+            ):
+                headers[name] = given[name]
         headers[EXCHANGE_HEADER] = exchange.id
         return headers
 
@@ -292,14 +308,10 @@ def elsewhere(error: UpstreamError) -> bool:
     return True
 
 
-def _check(event: Event) -> None:
-    """Raises UpstreamRejected if `event` is an error in place of an answer or its rest; UpstreamError if unreadable."""
-    document = event.document
-    if document is None:
-        if event.data not in _EMPTY and event.data.strip() not in _EMPTY:
-            raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an event that is no JSON object.")
-    elif "error" in document and (status := status_of(document)):
-        raise UpstreamRejected(status, event.data, "The provider reported an error instead of its answer.")
+def _check_empty(event: Event) -> None:
+    """Raises UpstreamError if `event`, in which there is no JSON object, holds anything else but the mark of the end."""
+    if event.data not in _EMPTY and event.data.strip() not in _EMPTY:
+        raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an event that is no JSON object.")
 
 
 def _rejected_across(across: Translation, error: UpstreamRejected) -> UpstreamRejected:

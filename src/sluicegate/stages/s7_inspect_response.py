@@ -17,7 +17,8 @@ class InspectResponse(Passive):
 
     def __init__(self, policies: Policies, settings: Dlp) -> None:
         self._policies = policies
-        self._settings = settings
+        self._max_channels = settings.max_answer_channels
+        self._max_held = settings.max_held_bytes
         self._guards: dict[str, tuple[StreamGuard, str]] = {}
 
     async def admit(self, exchange: Exchange) -> Decision:  # noqa: ARG002  the protocol's
@@ -29,12 +30,11 @@ class InspectResponse(Passive):
         policy = self._policies.policy(exchange.grant.use_case.guardrail)
         if policy.answer is None:
             return None
-        bounds = self._settings
         guard = StreamGuard(
             policy.answer,
             exchange.dialect,
-            bounds.max_answer_channels,
-            bounds.max_held_bytes,
+            self._max_channels,
+            self._max_held,
             unscannable_blocks=policy.unscannable_blocks,
         )
         self._guards[exchange.id] = guard, policy.version
@@ -42,11 +42,14 @@ class InspectResponse(Passive):
 
     async def settle(self, exchange: Exchange) -> None:
         """Put what the guard found in the place of what admission left, or behind it where the intent entry holds that."""
-        guard, version = self._guards.pop(exchange.id, (None, ""))
-        decision = NOT_RUN if guard is None or not guard.ran else guard.decision()
-        if guard is not None and version != exchange.policy_version:
-            # the policies were read again while the model was at work
-            decision = Decision(decision.verdict, decision.reason, {**decision.detail, "policy_version": version})
+        decision = NOT_RUN
+        if laid := self._guards.pop(exchange.id, None):
+            guard, version = laid
+            if guard.ran:
+                decision = guard.decision()
+            if version != exchange.policy_version:
+                # the policies were read again while the model was at work
+                decision = Decision(decision.verdict, decision.reason, {**decision.detail, "policy_version": version})
         for index, (stage, _) in enumerate(exchange.decisions):
             # what the intent entry already holds stays as it was: the outcome entry tells what came of it
             if stage == self.name and (exchange.intended is None or index >= exchange.intended):

@@ -20,7 +20,7 @@ RECORDED = Decision(Verdict.ALLOW, Reason.RECORDED)
 class Log(Protocol):
     """What this stage needs of the audit log."""
 
-    def append(self, entry: Entry, spend: Sequence[Spend] = ()) -> Awaitable[int]:
+    def append(self, entry: Entry, spend: Sequence[Spend] = ()) -> Awaitable[object]:
         """Make one entry durable. Raises AuditUnavailable."""
 
 

@@ -6,6 +6,7 @@ wait costs more than the insert.
 
 import sqlite3
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import Connection
@@ -36,7 +37,7 @@ class Rows:
         while remaining := len(rows) - start:
             size = next((size for size in SIZES if remaining >= size), remaining)
             chunk = rows[start : start + size]
-            raw.execute(self._statement(size, mark), [value for row in chunk for value in row]).close()
+            raw.execute(self._statement(size, mark), list(chain.from_iterable(chunk))).close()
             start += size
 
     def _statement(self, size: int, mark: str) -> str:

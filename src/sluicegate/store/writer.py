@@ -1,44 +1,36 @@
-"""The one writer: a thread that commits everything waiting for it as one transaction (group commit).
+"""The one writer: a thread that makes everything waiting for it durable as one group.
 
-Nobody waits for a timer. While the thread commits, the next group gathers; when it is idle, an item is committed at once.
-Rows that are only offered (traces) wait until there are `traces.batch` of them, which then ride along with a group, or until
-`LINGER` has passed: each page of the database they touch is then written once for many.
+Nobody waits for a timer. While the thread writes, the next group gathers; when it is idle, an item is written at once: to
+the journal or into the database, which `store/committer.py` decides. Rows that are only offered (traces) wait until there
+are `traces.batch` of them, which then ride along with a transaction, or until `LINGER` has passed.
 """
 
 import asyncio
-import logging
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from enum import Enum
-from functools import partial
 from itertools import islice
 from queue import Empty, SimpleQueue
-from time import monotonic
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
 from sluicegate.settings import Settings
-from sluicegate.store.database import Database, Transaction
+from sluicegate.store.committer import Batch, Committer, NotingBatch, WriteFailed, attempt
+from sluicegate.store.database import Database
+from sluicegate.store.journal import Journal
 
-log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 GROUP = 1_024
 """No more is gathered into a transaction of so many items, so that the first is not kept waiting by the last."""
 LINGER = 1.0
 """Seconds after which offered rows are committed without a group to ride along with."""
-PROBE_SECONDS = 1.0
-"""How often a database that could not be written is tried again while nobody submits anything."""
 
 
 class QueueFull(Exception):
     """As many items wait as the queue's bound allows."""
-
-
-class WriteFailed(Exception):
-    """The transaction was rolled back, or took longer than `audit.commit_timeout`; `__cause__` says why if it is known."""
 
 
 class Durable(asyncio.Future[Any]):
@@ -50,40 +42,6 @@ class Durable(asyncio.Future[Any]):
 
     def cancel(self, msg: Any = None) -> bool:  # noqa: ARG002  the signature of asyncio.Future
         """Refuse."""
-        return False
-
-
-class Batch(Protocol):
-    """What can be done with a number of items in one transaction. Called in the writer's thread only."""
-
-    def apply(self, connection: Connection, items: Sequence[Any]) -> Sequence[Any]:
-        """Write `items` and return one result each; a result that is an exception is raised to that item's caller.
-
-        Raising fails the whole group. Called with no items when `due` has passed.
-        """
-
-    def due(self) -> float | None:
-        """When (`time.monotonic`) `apply` is to be called even without items; None: never."""
-
-    def committed(self) -> None:
-        """The transaction is durable, and the callers have been told."""
-
-    def rolled_back(self) -> None:
-        """Nothing of the last `apply` happened."""
-
-
-class Caught:
-    """Takes up an error and keeps it, so that it can be handed to the caller it belongs to, in another thread."""
-
-    error: Exception | None = None
-
-    def __enter__(self) -> "Caught":
-        return self
-
-    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> bool:
-        if isinstance(error, Exception):
-            self.error = error
-            return True
         return False
 
 
@@ -102,21 +60,6 @@ class Works:
 
     def rolled_back(self) -> None:
         """Nothing is kept in memory."""
-
-
-def attempt(connection: Connection, work: Callable[[Connection], T]) -> T | Exception:
-    """Run `work` under a savepoint; its result, or the exception after which nothing of it is left.
-
-    Raises where the savepoint cannot be undone, because then the transaction itself is gone.
-    """
-    savepoint = connection.begin_nested()
-    with Caught() as caught:
-        result = work(connection)
-        savepoint.commit()
-    if caught.error is None:
-        return result
-    savepoint.rollback()
-    return caught.error
 
 
 _Waiting = tuple[Batch, Any, "asyncio.Future[Any]"]
@@ -148,7 +91,9 @@ class Writer:
         self._flush: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._works = Works()
-        self._committer = _Committer(database)
+        self._committer = Committer(database)
+        self._taken = 0
+        """Offered rows that were written or dropped, so far."""
         self.lost = 0
         """Offered rows that were dropped: the queue was full, or they could not be written."""
 
@@ -158,8 +103,12 @@ class Writer:
         self._thread = threading.Thread(target=self._run, name="sluicegate-writer", daemon=True)
         self._thread.start()
 
+    def adopt(self, journal: Journal, batch: NotingBatch) -> None:
+        """From now on make durable in `journal` what `batch` can note. The thread closes it when it ends."""
+        self._committer.adopt(journal, batch)
+
     async def stop(self) -> None:
-        """Commit what is waiting and end the thread; submitting afterwards raises QueueFull."""
+        """Write what is waiting and end the thread; submitting afterwards raises QueueFull."""
         if self._thread is None or self._loop is None:
             return
         self._bound = self._offer_bound = 0
@@ -179,7 +128,7 @@ class Writer:
 
     @property
     def failing(self) -> bool:
-        """Whether the last group could not be committed."""
+        """Whether the last transaction could not be committed."""
         return self._committer.broken
 
     def submit(self, batch: Batch, item: Any) -> "asyncio.Future[Any]":
@@ -216,9 +165,19 @@ class Writer:
         return True
 
     async def flush(self) -> None:
-        """Wait until everything offered so far has been written or dropped."""
-        while self._offered:
+        """Wait until everything acknowledged so far is in the database, and everything offered there or dropped.
+
+        Raises QueueFull, WriteFailed.
+        """
+        target = self._taken + len(self._offered)
+        await self.settle()
+        while self._taken < target:
             self._queue.put(_Order.FLUSH)
+            await self.write(lambda _connection: None)
+
+    async def settle(self) -> None:
+        """Wait until everything acknowledged so far is in the database, for whoever reads it next. Raises as `flush`."""
+        if self._committer.behind:
             await self.write(lambda _connection: None)
 
     def _hand_over(self) -> None:
@@ -256,145 +215,64 @@ class Writer:
                 future.set_result(result)
 
     def _run(self) -> None:
-        """The thread: gather, commit, tell, until told to stop and nothing is left."""
+        """The thread: gather, write, tell, until told to stop and nothing is left."""
         stopping = flushing = False
         while not stopping or self._offered or not self._queue.empty():
             group, orders = self._gather(block=not (stopping or flushing))
             stopping = stopping or _Order.STOP in orders
-            self._commit(group)
-            flushing = bool(self._offered) and (flushing or _Order.FLUSH in orders)
+            flushing = flushing or _Order.FLUSH in orders
+            self._write(group, flush=flushing or stopping)
+            flushing = flushing and bool(self._offered)
         self._committer.close()
 
     def _gather(self, *, block: bool) -> tuple[list[_Waiting], set[_Order]]:
         """The next group, waiting for its first item until something falls due; and the orders among them."""
         group: list[_Waiting] = []
         orders: set[_Order] = set()
+        queue = self._queue
         try:
-            waiting = self._queue.get(block, self._committer.wait())
+            waiting = queue.get(block, self._committer.wait())
             while True:
                 if isinstance(waiting, _Order):
                     orders.add(waiting)
                 else:
-                    group += waiting
+                    group = group + waiting if group else waiting
                     if len(group) >= GROUP:
                         break
-                waiting = self._queue.get_nowait()
+                if queue.empty():  # cheaper than the exception that `get_nowait` raises
+                    break
+                waiting = queue.get_nowait()
         except Empty:
             pass
         return group, orders
 
-    def _commit(self, group: list[_Waiting]) -> None:
-        assert self._loop is not None
+    def _write(self, group: list[_Waiting], *, flush: bool) -> None:
+        """Make a group durable and tell its callers; fill the database from the journal when it is time to."""
+        committer = self._committer
+        idle = not group and not committer.behind
         live = [waiting for waiting in group if not waiting[2].done()]
+        if live:
+            noted = committer.append(live)
+            if noted is not None:
+                self._tell(group, live, noted)
+                if not (flush or committer.must_fill):
+                    return
+                group = live = []
         full = len(self._offered) >= self._riders
-        offered = list(islice(self._offered, self._riders)) if full or not live else []
-        results, lost = self._committer.commit(live, offered)
+        offered = list(islice(self._offered, self._riders)) if full or flush or idle else []
+        results, lost = committer.commit(live, offered)
         for _ in offered:
             self._offered.popleft()
+        self._taken += len(offered)
         self.lost += lost
-        told: Sequence[Any] = results
+        self._tell(group, live, results)
+        committer.after()
+
+    def _tell(self, group: list[_Waiting], live: Sequence[_Waiting], results: Sequence[Any]) -> None:
+        if not group:
+            return
         if len(live) < len(group):
             found = {id(waiting): result for waiting, result in zip(live, results, strict=True)}
-            told = [found.get(id(waiting)) for waiting in group]
-        if group:
-            self._loop.call_soon_threadsafe(self._resolve, group, told)
-        self._committer.after()
-
-
-class _Committer:
-    """The thread's side: its connection, the batches it has met, and one group's transaction."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._transaction: Transaction | None = None
-        self._met: list[Batch] = []
-        self.broken = False
-        self._done = False
-
-    def wait(self) -> float | None:
-        """Seconds until there is something to do though nothing was submitted; None: there is not."""
-        due = min((due for batch in self._met if (due := batch.due()) is not None), default=None)
-        if self.broken:  # whoever sends nothing while the gateway is not ready must see when it is again
-            return PROBE_SECONDS
-        return None if due is None else max(0.0, due - monotonic())
-
-    def commit(self, group: Sequence[_Waiting], offered: Sequence[tuple[Batch, Any]]) -> tuple[Sequence[Any], int]:
-        """One result for each of `group` (WriteFailed for all where it failed), and how many offered rows were lost."""
-        results: list[Any] = [None] * len(group)
-        with Caught() as caught:
-            transaction = self._transaction = self._transaction or Transaction(self._database.open_writing())
-            transaction.begin()
-            if self.broken:
-                transaction.probe()
-            self._apply(transaction.connection, group, results)
-            lost = self._ride(transaction.connection, offered) if offered else 0
-            transaction.commit()
-        self._done = caught.error is None
-        if caught.error is None:
-            if self.broken:
-                self.broken = False
-                log.warning("the database can be written again")
-            return results, lost
-        self._undo(caught.error)
-        return [_failure(caught.error) for _ in group], len(offered)
-
-    def after(self) -> None:
-        """What batches do once the callers have been told."""
-        if self._done:
-            for batch in self._met:
-                batch.committed()
-
-    def close(self) -> None:
-        """Close the thread's connection."""
-        if self._transaction is not None:
-            self._transaction.connection.close()
-
-    def _apply(self, connection: Connection, group: Sequence[_Waiting], results: list[Any]) -> None:
-        """Each batch once, with all its items in order; those that fell due without one, too."""
-        places: dict[int, list[int]] = {}
-        for place, (batch, _, _) in enumerate(group):
-            key = id(batch)
-            if key not in places:
-                places[key] = []
-                if not any(known is batch for known in self._met):
-                    self._met.append(batch)
-            places[key].append(place)
-        now = monotonic()
-        for batch in self._met:
-            mine = places.get(id(batch), ())
-            if mine or ((due := batch.due()) is not None and due <= now):
-                answers = batch.apply(connection, [group[place][1] for place in mine])
-                for place, answer in zip(mine, answers, strict=True):
-                    results[place] = answer
-
-    def _ride(self, connection: Connection, offered: Sequence[tuple[Batch, Any]]) -> int:
-        """Write offered rows; if they cannot be written they are lost, and the group is not."""
-        by_batch: dict[int, tuple[Batch, list[Any]]] = {}
-        for batch, item in offered:
-            by_batch.setdefault(id(batch), (batch, []))[1].append(item)
-        lost = 0
-        for batch, items in by_batch.values():
-            outcome = attempt(connection, partial(batch.apply, items=items))
-            if isinstance(outcome, Exception):
-                lost += len(items)
-                log.warning("rows that ride along could not be written", extra={"rows": len(items)}, exc_info=outcome)
-        return lost
-
-    def _undo(self, error: Exception) -> None:
-        """Undo in memory what the database has undone, and let go of a connection that may be in any state."""
-        for batch in self._met:
-            batch.rolled_back()
-        if self._transaction is not None:
-            with Caught():
-                self._transaction.drop()
-            self._transaction = None
-        if not self.broken:  # once, not for every group: they may fail by the thousand
-            self.broken = True
-            log.error("the database cannot be written", exc_info=error)
-
-
-def _failure(error: Exception) -> WriteFailed:
-    """One for each caller: an exception that is raised twice drags the first traceback along."""
-    failure = WriteFailed("the transaction was rolled back")
-    failure.__cause__ = error
-    return failure
+            results = [found.get(id(waiting)) for waiting in group]
+        assert self._loop is not None
+        self._loop.call_soon_threadsafe(self._resolve, group, results)

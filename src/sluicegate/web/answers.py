@@ -1,33 +1,44 @@
 """What leaves for the client: the head of an answer, its events, and every error in the client's own dialect."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Awaitable, Sequence
+from typing import Protocol
 
 from sluicegate.core.decision import Verdict
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.event import Event
 from sluicegate.core.exchange import Exchange
 
-AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
-Header = tuple[bytes, bytes]
-
 ALLOW = Verdict.ALLOW
 JSON = (b"content-type", b"application/json")
-SSE = (b"content-type", b"text/event-stream; charset=utf-8")
 NO_STORE = (b"cache-control", b"no-store")
 NO_SNIFF = (b"x-content-type-options", b"nosniff")
-NO_BUFFER = (b"x-accel-buffering", b"no")
-"""Asks a reverse proxy in front not to gather events."""
+
+_ALWAYS = "cache-control: no-store\r\nx-content-type-options: nosniff\r\n"
+_ALWAYS_LINES = 2
+_STREAM = "content-type: text/event-stream; charset=utf-8\r\nx-accel-buffering: no\r\n"
+"""The second asks a reverse proxy in front not to gather events."""
+_STREAM_LINES = 2
+_WHOLE_LINES = 2
+
+
+class Client(Protocol):
+    """Where an answer goes: `web/cycle.py`, Cycle, says what these do."""
+
+    def begin(self, status: int, head: bytes, lines: int, length: int | None, /) -> None:
+        """Compose the head."""
+
+    def write(self, body: bytes, last: bool, /) -> Awaitable[None] | None:
+        """Send a piece of the body."""
 
 
 class Reply:
     """The answer to one exchange. Status and headers leave with the first released event, and not before."""
 
-    __slots__ = ("_exchange", "_send", "started")
+    __slots__ = ("_client", "_exchange", "started")
 
-    def __init__(self, exchange: Exchange, send: AsgiSend) -> None:
+    def __init__(self, exchange: Exchange, client: Client) -> None:
         self._exchange = exchange
-        self._send = send
+        self._client = client
         self.started = False
 
     async def events(self, events: Sequence[Event], last: bool) -> None:
@@ -35,39 +46,50 @@ class Reply:
         body = events[0].raw if len(events) == 1 else b"".join([event.raw for event in events])
         if not self.started:
             self.started = True
-            headers = self._headers()
             if last and events and not events[0].framed:
-                headers += (JSON, (b"content-length", b"%d" % len(body)))
+                self._begin(200, _whole(body), _WHOLE_LINES, len(body))
             else:
-                headers += (SSE, NO_BUFFER)
-            await self._send({"type": "http.response.start", "status": 200, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": not last})
+                self._begin(200, _STREAM, _STREAM_LINES, None)
+        waiting = self._client.write(body, last)
+        if waiting is not None:
+            await waiting
 
     async def failure(self, error: GatewayError) -> None:
         """End the answer with `error`: as a plain HTTP error before the first event, as an error event after it."""
         exchange = self._exchange
-        if self.started:
-            body = exchange.dialect.failure(error, exchange.id, streaming=True)
-            await self._send({"type": "http.response.body", "body": body, "more_body": False})
-            return
-        self.started = True
-        body = exchange.dialect.failure(error, exchange.id, streaming=False)
-        headers = [*self._headers(), JSON, (b"content-length", b"%d" % len(body))]
-        headers += [(name.encode(), value.encode("latin-1", "replace")) for name, value in error.headers.items()]
-        headers.append((b"x-sluicegate-reason", error.reason.value.encode()))
-        await self._send({"type": "http.response.start", "status": error.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": body, "more_body": False})
+        body = exchange.dialect.failure(error, exchange.id, streaming=self.started)
+        if not self.started:
+            self.started = True
+            more = "".join([f"{name}: {value}\r\n" for name, value in error.headers.items()])
+            own = f"{_whole(body)}{more}x-sluicegate-reason: {error.reason.value}\r\n"
+            self._begin(error.status, own, _WHOLE_LINES + len(error.headers) + 1, len(body))
+        waiting = self._client.write(body, True)
+        if waiting is not None:
+            await waiting
 
-    def _headers(self) -> list[Header]:
-        """What every answer says: which exchange it was, which policy version decided, and what was done."""
+    def _begin(self, status: int, own: str, lines: int, length: int | None) -> None:
+        """What every answer says: which exchange it was, which policy version decided, and what was done; then `own`."""
         exchange = self._exchange
-        id = exchange.id.encode()
-        headers = [(b"x-sluicegate-exchange", id), (b"x-request-id", id), (b"request-id", id), NO_STORE, NO_SNIFF]
+        id = exchange.id
+        lines += 3 + _ALWAYS_LINES
+        head = f"x-sluicegate-exchange: {id}\r\nx-request-id: {id}\r\nrequest-id: {id}\r\n{_ALWAYS}"
         if exchange.policy_version:
-            headers.append((b"x-sluicegate-policy", exchange.policy_version.encode()))
-        done = [f"{stage}={d.reason}" for stage, d in exchange.decisions if d.verdict is not ALLOW]
+            head += f"x-sluicegate-policy: {exchange.policy_version}\r\n"
+            lines += 1
+        done = ""
+        for stage, decision in exchange.decisions:
+            if decision.verdict is not ALLOW:
+                done += f", {stage}={decision.reason}"
         if done:
-            headers.append((b"x-sluicegate-decisions", ", ".join(done).encode()))
-        for name, value in exchange.response_headers.items():
-            headers.append((name.encode(), value.encode("latin-1", "replace")))
-        return headers
+            head += f"x-sluicegate-decisions: {done[2:]}\r\n"
+            lines += 1
+        asked = exchange.response_headers
+        for name, value in asked.items():
+            head += f"{name}: {value}\r\n"
+        head += own
+        self._client.begin(status, head.encode("latin-1", "replace"), lines + len(asked), length)
+
+
+def _whole(body: bytes) -> str:
+    """The headers of a body that is JSON and leaves in one piece."""
+    return f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"

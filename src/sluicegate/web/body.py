@@ -1,16 +1,39 @@
 """Reading a JSON request body from ASGI: bounded, and refused as early as HTTP allows."""
 
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from typing import Any, Protocol
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import ClientGone, InvalidRequest
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
+Headers = Iterable[tuple[bytes, bytes]]
 
 _JSON = frozenset({b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"})
 _WATCHED = frozenset({b"content-type", b"content-length", b"content-encoding"})
+
+
+class Source(Protocol):
+    """Where a body comes from: `web/cycle.py`, Cycle, says what these do."""
+
+    @property
+    def receive(self) -> Receive:
+        """The next piece of the body."""
+
+    def whole(self) -> bytes | None:
+        """The body, if all of it has come."""
+
+
+def body_of(headers: Headers, source: Source, limit: int) -> bytes | Awaitable[bytes]:
+    """The whole request body, as `read_body` gives it, and at once if it has come already."""
+    _check(headers, limit)
+    body = source.whole()
+    if body is None:
+        return _receive(source.receive, limit)
+    if len(body) > limit:
+        raise _too_large(limit)
+    return body
 
 
 async def read_body(scope: Message, receive: Receive, limit: int) -> bytes:
@@ -20,6 +43,10 @@ async def read_body(scope: Message, receive: Receive, limit: int) -> bytes:
     passed; UNSUPPORTED_MEDIA_TYPE unless it is `application/json` in UTF-8 without a content encoding. Raises ClientGone.
     """
     _check(scope["headers"], limit)
+    return await _receive(receive, limit)
+
+
+async def _receive(receive: Receive, limit: int) -> bytes:
     message = await receive()
     if message["type"] != "http.request":
         raise ClientGone
@@ -43,7 +70,7 @@ async def read_body(scope: Message, receive: Receive, limit: int) -> bytes:
             return b"".join(parts)
 
 
-def _check(headers: Iterable[tuple[bytes, bytes]], limit: int) -> None:
+def _check(headers: Headers, limit: int) -> None:
     types = 0
     for name, value in headers:
         if name not in _WATCHED:

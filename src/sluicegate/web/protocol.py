@@ -38,6 +38,7 @@ LINGER_BYTES = 1024 * 1024
 """After a refusal, how long and how much input is read and dropped, so that a reset does not cost the client the answer."""
 
 _START, _HEAD, _BODY, _DONE = range(4)
+_ASGI = {"version": "3.0", "spec_version": "2.3"}
 _SPECIAL = frozenset({b"host", b"transfer-encoding", b"expect"})
 
 
@@ -64,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._reading = Deadline(self.loop, self._unread)
         self._unwritten = 0
         self._head_bytes = 0
+        self._most_head_bytes = self.bounds.max_header_bytes
         self._raw_head_bytes = 0
         self._overhead = 0
         self._chunked = False
@@ -162,7 +164,7 @@ class BoundedProtocol(HttpToolsProtocol):
         phase = self._phase
         if phase == _DONE:
             if self._active is not None:
-                self._deadline.clear()
+                self._deadline.clear()  # what the gateway itself takes has other bounds
             return
         if phase == _HEAD:
             self._raw_head_bytes = self._raw_head_bytes + len(data) if serial == self._serial else 0
@@ -202,8 +204,8 @@ class BoundedProtocol(HttpToolsProtocol):
         """A header, or after the body a trailer, which is dropped; so is a name that could be taken for another's twin."""
         if self._phase != _HEAD:
             return
-        self._head_bytes += len(name) + len(value) + HEADER_OVERHEAD
-        if self._head_bytes > self.bounds.max_header_bytes:
+        self._head_bytes = size = self._head_bytes + len(name) + len(value) + HEADER_OVERHEAD
+        if size > self._most_head_bytes:
             raise Refused(431, "The request's headers are too large.")
         if b"_" in name:
             return
@@ -228,19 +230,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """The head is whole: refuse it, or begin to answer it."""
-        version = self.parser.get_http_version()
-        method = self.parser.get_method()
-        target = check_head(
-            method, version, self.url, host=self._host, chunked=self._chunked, upgrade=self.parser.should_upgrade()
-        )
+        parser = self.parser
+        version, method = parser.get_http_version(), parser.get_method()
+        target = check_head(method, version, self.url, self._host is not None, self._chunked, parser.should_upgrade())
         self._phase = _BODY
         self._overhead = 0
-        keep_alive = version != "1.0" and self.parser.should_keep_alive()
+        keep_alive = version != "1.0" and parser.should_keep_alive()
         cycle = Cycle(self, method, version, keep_alive=keep_alive, expect=self.expect_100_continue)
         self._newest = cycle
         scope = {
             "type": "http",
-            "asgi": {"version": "3.0", "spec_version": "2.3"},
+            "asgi": _ASGI,
             "http_version": version,
             "server": self.server,
             "client": self.client,
@@ -264,7 +264,8 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A piece of the body."""
         self._overhead -= 9 * len(body)
-        if self._newest is not None and not self._newest.complete and self._newest.feed(body):
+        cycle = self._newest
+        if cycle is not None and not cycle.complete and cycle.feed(body):
             self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
@@ -277,18 +278,18 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _begin(self, cycle: Cycle, scope: Any) -> None:
         self._active = cycle
-        task = self.loop.create_task(self.app(scope, cycle.receive, cycle.send))
+        cycle.task = task = self.loop.create_task(self.app(scope, cycle.receive, cycle.send))
         self.tasks.add(task)
-        task.add_done_callback(lambda task: self._ended(task, cycle))
+        task.add_done_callback(self._ended)
 
-    def _ended(self, task: "asyncio.Task[None]", cycle: Cycle) -> None:
+    def _ended(self, task: "asyncio.Task[None]") -> None:
         """The app is done with a request; if it left the answer unfinished, say so or cut the connection."""
         self.tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("the application broke", exc_info=error)
-        if cycle.complete or cycle.disconnected or self._active is not cycle:
-            return
-        self._fail(cycle, Refused(503 if task.cancelled() else 500, "The request could not be answered."))
+        cycle = self._active
+        if cycle is not None and cycle.task is task:
+            self._fail(cycle, Refused(503 if task.cancelled() else 500, "The request could not be answered."))
 
     def _fail(self, cycle: Cycle, refusal: Refused) -> None:
         """Give the active request up: with a plain answer if none has begun, else by cutting it where it stands."""

@@ -1,5 +1,6 @@
 """What the server refuses before an application is asked, and how it says so."""
 
+from functools import lru_cache
 from http import HTTPStatus
 
 from sluicegate.web.target import split_target
@@ -23,17 +24,21 @@ class Refused(Exception):
         return b"%b%b\r\n%b" % (head.encode("ascii"), default_head, text)
 
 
+@lru_cache(maxsize=256)
 def check_head(
-    method: bytes, version: str, url: bytes, *, host: bytes | None, chunked: bool, upgrade: bool
+    method: bytes, version: str, url: bytes, hosted: bool, chunked: bool, upgrade: bool
 ) -> tuple[str, bytes, bytes]:
-    """The decoded path, the path as sent and the query; raises Refused for a head that is well-formed and yet not served."""
+    """The decoded path, the path as sent and the query; raises Refused for a head that is well-formed and yet not served.
+
+    `hosted` says whether there was a Host header. What is served is remembered, since clients ask for few things.
+    """
     if version not in ("1.1", "1.0"):
         raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
     if upgrade:
         raise Refused(400, "Upgrades and tunnels are not supported.")
     if method not in METHODS:
         raise Refused(405, "This method is not supported.")
-    if host is None and version == "1.1":
+    if not hosted and version == "1.1":
         raise Refused(400, "The Host header is missing.")
     if chunked and version == "1.0":
         raise Refused(400, "HTTP/1.0 has no transfer encodings.")

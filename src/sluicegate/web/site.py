@@ -1,7 +1,7 @@
 """Which part of the gateway answers a path: the surfaces clients speak, the admin API, health and metrics."""
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any
@@ -44,13 +44,16 @@ class Site:
         self._metrics = metrics
         self._scraper = scraper
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve one request."""
-        path: str = scope["path"]
-        surface = self._surfaces.get(path)
+        surface = self._surfaces.get(scope["path"])
         if surface is not None:
-            await self._llm(surface, scope, receive, send)
-        elif path.startswith(ADMIN):
+            return self._llm(surface, scope, receive, send)
+        return self._serve(scope, receive, send)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path: str = scope["path"]
+        if path.startswith(ADMIN):
             await (await self._admin())(scope, receive, send)
         elif path == METRICS:
             await self._serve_metrics(scope, send)

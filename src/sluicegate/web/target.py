@@ -15,7 +15,6 @@ _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]
 _AMBIGUOUS = frozenset("/\\%;")
 
 
-@lru_cache(maxsize=256)
 def split_target(target: bytes) -> tuple[str, bytes, bytes] | None:
     """The decoded path, the path as sent and the query of `target`; None where it must be refused."""
     raw, _, query = target.partition(b"?")

@@ -2,11 +2,13 @@ import json
 from typing import Any, cast
 
 import pytest
+from msgspec import structs
 
 from sluicegate.audit import entry
 from sluicegate.audit.entry import Entry, act, canonical, intent, outcome, plain, refusal
 from sluicegate.core.decision import ALLOWED, Decision, Reason, Verdict, deny
 from sluicegate.core.dialect import Ask, Dialect, DialectName
+from sluicegate.core.event import Event
 from sluicegate.core.exchange import Arrival, Attempt, Exchange, Outcome, Reservation
 from sluicegate.core.usage import Usage
 from tests.support.exchanges import Named, grant, target
@@ -32,6 +34,10 @@ def admitted() -> Exchange:
         ("s4_inspect_prompt", Decision(Verdict.FLAG, Reason.PROMPT_ALERTED, {"email": 2})),
     ]
     return made
+
+
+def found_cards(count: int) -> Decision:
+    return Decision(Verdict.FLAG, Reason.PROMPT_ALERTED, {"card": count})
 
 
 def said(made: Entry) -> dict[str, Any]:
@@ -60,8 +66,7 @@ def test_an_outcome_says_how_it_ended_and_what_it_cost() -> None:
     made.target = target("azure-eu")
     made.called = made.started
     made.usage = Usage(input=10, output=5, cached=3)
-    made.answer_digest.update(CANARY.encode())
-    made.answer_bytes = len(CANARY)
+    made.note_released([Event(CANARY.encode(), CANARY.encode())])
     made.attempts += [Attempt("down", "upstream_timeout"), Attempt("azure-eu", "answered")]
     made.cost, made.outcome, made.reason = 77, Outcome.ANSWERED, Reason.ALLOWED
     document = said(outcome(made, decided=1))
@@ -88,6 +93,49 @@ def test_a_refusal_says_why_even_where_nobody_was_recognised() -> None:
 def test_an_act_says_who_did_what_to_what() -> None:
     document = said(act("user:root", "key.create", "key:1", None))
     assert document == {"action": "key.create", "actor": "user:root", "at_ns": 0, "kind": "act", "subject": "key:1", "v": 1}
+
+
+def test_what_a_key_implies_follows_its_grant() -> None:
+    for version in (1, 2, 1):
+        made = exchange()
+        made.grant = structs.replace(grant(), use_case=structs.replace(grant().use_case, version=version))
+        assert said(intent(made))["use_case_version"] == version
+    made = exchange()
+    made.grant = grant(key="other")
+    assert said(intent(made))["key"] == "other"
+
+
+def test_decisions_are_those_of_the_exchange_whatever_the_one_before_it_had() -> None:
+    granted, counts = grant(), [2, 2, 3]
+    documents = []
+    for count in counts:
+        made = exchange()
+        made.grant = granted
+        made.decisions += [("s1_authenticate", ALLOWED), ("s4_inspect_prompt", found_cards(count))]
+        entry_of_it = intent(made)
+        made.decisions += [("s8_record", ALLOWED), ("s7_inspect_response", found_cards(count))]
+        documents.append((said(entry_of_it), said(outcome(made, decided=2)), said(refusal(made))))
+    for count, (first, last, whole) in zip(counts, documents, strict=True):
+        assert [judged.get("detail") for judged in first["decisions"]] == [None, {"card": count}]
+        assert [judged.get("detail") for judged in last["decisions"]] == [None, {"card": count}]
+        assert [judged["stage"] for judged in last["decisions"]] == ["s8_record", "s7_inspect_response"]
+        assert whole["decisions"] == first["decisions"] + last["decisions"]
+
+
+def test_an_outcome_to_which_nothing_was_decided_says_so() -> None:
+    made = admitted()
+    assert canonical(outcome(made, decided=2)).count(b'"decisions":[],') == 1
+    assert canonical(outcome(made, decided=2)).count(b'"decisions":[],') == 1
+
+
+def test_only_so_many_grants_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entry, "_OWNERS", 2)
+    monkeypatch.setattr(entry, "_owners", {})
+    for key in ("a", "b", "a", "c"):
+        made = exchange()
+        made.grant = grant(key=key)
+        assert said(intent(made))["key"] == key
+        assert len(entry._owners) <= 2
 
 
 def test_what_a_client_can_write_is_bounded() -> None:

@@ -23,7 +23,7 @@ async def at(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Ru
 
 
 async def test_checkpoints_stand_before_the_entries_they_cover(at: Running) -> None:
-    await at.log.append(intent())
+    await at.append(intent())
     with at.database.connect() as connection:
         stream = list(parts(connection))
     indexes = [part.index for part in stream if isinstance(part, Row)]
@@ -41,7 +41,7 @@ async def test_proofs_hold_over_more_than_one_block(at: Running) -> None:
     with at.database.connect() as connection:
         prover = Prover(connection)
         rows = [part for part in parts(connection) if isinstance(part, Row)]
-        root = at.verify().root
+        root = (await at.verify()).root
         for index in (0, 1, 1023, 1024, 2047, 2048, 2399, 5):
             leaf = leaf_hash(rows[index].body)
             assert verify_inclusion(leaf, index, prover.size, prover.proof(index), root)

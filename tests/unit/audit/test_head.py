@@ -27,7 +27,7 @@ async def test_what_is_read_back_is_what_was_known(tmp_path: Path) -> None:
     async with running(settings) as at:
         await at.log.append(intent("a" * 32))
         await exchanges(at.log, 10)
-        await at.log.append(intent("b" * 32))
+        await at.append(intent("b" * 32))
         with at.database.connect() as connection:
             head = heads.load(connection, load_signer(settings).verifier)
         assert head.tree.size == 22

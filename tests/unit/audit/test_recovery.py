@@ -9,7 +9,7 @@ from tests.support.auditing import intent, running, settings_in
 async def test_an_open_intent_is_closed_in_its_own_windows(tmp_path: Path) -> None:
     async with running(settings_in(tmp_path)) as at:
         await at.log.append(intent("a" * 32, key="k", team="t", organisation="o", reserved_tokens=3, reserved_nano_usd=9))
-        await at.log.append(intent("b" * 32))
+        await at.append(intent("b" * 32))
         with at.database.connect() as connection:
             (first, charged), (second, nothing) = closing(connection, [0, 1])
     body = json.loads(canonical(first))

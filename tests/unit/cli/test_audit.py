@@ -6,7 +6,10 @@ from sqlalchemy import text, update
 
 from sluicegate.audit.evidence import verify_proof
 from sluicegate.audit.log import load_signer
+from sluicegate.audit.stamped import encode, stamp
 from sluicegate.store import tables
+from sluicegate.store.journal import Journal
+from tests.support.auditing import intent
 from tests.support.installation import Installation
 
 
@@ -215,3 +218,31 @@ def test_the_lost_copy_of_the_checkpoint_must_be_put_back_or_written_anew(used: 
     assert kept.exists()
     assert b"audit.republish" in used.rows(tables.audit_entry)[-1]["body"]
     assert used.run("keys", "revoke", used.key_id).exit_code == 0
+
+
+def test_what_waits_in_the_journal_is_said_and_not_missing(used: Installation) -> None:
+    path = used.data / "sluicegate.db.journal"
+    journal = Journal.open(path, 64 * 1024)
+    assert journal is not None
+    for entries in ([intent(), intent()], [intent()]):
+        assert journal.append(encode([stamp(entry, ()) for entry in entries]))
+    result = used.run("audit", "verify")
+    assert result.exit_code == 0, result.output
+    assert "3 more entries are in the journal" in result.output
+    assert "valid: 4 entries, " in result.output
+    journal.close()
+
+
+def test_a_journal_that_does_not_hold_leaves_it_undecided(used: Installation) -> None:
+    path = used.data / "sluicegate.db.journal"
+    journal = Journal.open(path, 64 * 1024)
+    assert journal is not None
+    for _ in range(2):
+        assert journal.append(encode([stamp(intent(), ())]))
+    journal.close()
+    content = bytearray(path.read_bytes())
+    content[30] ^= 1
+    path.write_bytes(content)
+    result = used.run("audit", "verify")
+    assert result.exit_code == 2
+    assert f"cannot decide: {path}: " in result.stderr

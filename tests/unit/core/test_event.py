@@ -39,3 +39,11 @@ def test_frame_without_a_name() -> None:
 
 def test_white_space_may_stand_before_an_object() -> None:
     assert Event(b"", b'\n\n {"a": 1}', framed=False).document == {"a": 1}
+
+
+def test_its_text_shows_nothing_of_the_answer() -> None:
+    assert "secret" not in f"{sse({'a': 'secret'})!r} {sse({'a': 'secret'})}"
+
+
+def test_an_event_is_equal_to_itself_alone() -> None:
+    assert Event(b"a", b"a") != Event(b"a", b"a")

@@ -1,5 +1,6 @@
 import pytest
 
+from sluicegate.core import names
 from sluicegate.core.names import named
 
 
@@ -12,3 +13,10 @@ def test_a_name_stays(name: str) -> None:
 def test_text_becomes_a_digest(text: str) -> None:
     assert named(text).startswith("sha256:")
     assert len(named(text)) == 71
+
+
+def test_only_so_many_names_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "_REMEMBERED", 2)
+    monkeypatch.setattr(names, "_names", {})
+    assert [named(name) for name in ("a", "b", "a", "no name", "c")][::4] == ["a", "c"]
+    assert names._names == {"c": "c"}

@@ -6,7 +6,7 @@ import pytest
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import InvalidRequest
-from sluicegate.dialects.document import nested, parse
+from sluicegate.dialects.document import _quick, nested, parse
 
 
 def refused(body: bytes, depth: int = 100, values: int = 200_000) -> InvalidRequest:
@@ -48,6 +48,21 @@ def test_an_object_is_read_as_written() -> None:
 )
 def test_what_is_no_strict_json_object_is_refused(body: bytes) -> None:
     assert refused(body).reason is Reason.INVALID_JSON
+
+
+def test_usual_bodies_are_read_the_quick_way_and_doubtful_ones_are_not() -> None:
+    for body in ('{"a": {"b": [1, "x: y"]}}', '{"a" : "é \\"q\\": \\u00e9"}', "{}"):
+        assert _quick(body.encode(), 100) == parse(body.encode(), 100, 100)
+    for body in (
+        '{"a": 1, "a": 2}',
+        '{"a:": 1}',
+        '{"a": ":\\u003a"}',
+        '{"a": 18446744073709551616}',
+        '{"a": [[]]}',
+        "[]",
+        "{",
+    ):
+        assert _quick(body.encode(), 2) is None
 
 
 def test_sixty_four_bits_are_enough_for_everybody() -> None:

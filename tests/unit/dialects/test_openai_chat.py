@@ -51,7 +51,7 @@ def test_arguments_are_json_per_call() -> None:
         ("0.tool_calls.1000000000.arguments", '{"a', True),
     ]
     assert DIALECT.tool_calls(chunk({"tool_calls": calls})) == ["look", "my card 4111"]
-    assert DIALECT.tool_calls(chunk({"content": "a tool_call"})) == []
+    assert not DIALECT.tool_calls(chunk({"content": "a tool_call"}))
     body = whole(
         {"choices": [{"message": {"function_call": {"name": "old", "arguments": "{}"}}, "finish_reason": "odd word"}]}
     )

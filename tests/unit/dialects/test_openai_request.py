@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluicegate.core.dialect import Feature, Json, SystemEdit, SystemMode
 from sluicegate.core.errors import InvalidRequest
-from sluicegate.dialects.openai_request import bind_system, read
+from sluicegate.dialects.openai_request import _read, bind_system, read
 
 USER: Json = {"role": "user", "content": "Hi"}
 
@@ -208,3 +210,36 @@ def test_what_stands_at_the_provider_is_a_feature(field: str) -> None:
 def test_a_key_that_differs_only_in_case_is_refused_inside_parts(part: dict[str, object]) -> None:
     with pytest.raises(InvalidRequest):
         read({"model": "m", "messages": [{"role": "user", "content": [part]}]})
+
+
+VALUES = st.sampled_from(
+    [None, True, False, 0, 1, 7, 2**40, 1.5, "", "m", [], [5], {}, [dict(USER)], [dict(USER), {"role": "x"}]]
+)
+FIELDS = st.sampled_from(
+    [
+        "model",
+        "messages",
+        "stream",
+        "max_tokens",
+        "max_completion_tokens",
+        "temperature",
+        "seed",
+        "n",
+        "stop",
+        "Model",
+        "other",
+    ]
+)
+
+
+@given(st.dictionaries(FIELDS, VALUES, max_size=4), st.booleans())
+def test_most_requests_are_read_a_shorter_way_that_says_the_same(fields: Json, usual: bool) -> None:
+    document = request(**fields) if usual else fields
+
+    def outcome(way: Any) -> object:
+        try:
+            return way(document)
+        except InvalidRequest as error:
+            return error.reason, error.message, error.field
+
+    assert outcome(read) == outcome(_read)

@@ -49,6 +49,29 @@ def test_a_long_key_leaves_as_it_comes_and_is_not_kept() -> None:
     assert widest < 300
 
 
+def test_long_prose_is_not_kept_and_what_comes_after_it_is_found() -> None:
+    channel = TextChannel(BY)
+    for _ in range(200):
+        channel.feed(" gateway")
+        assert len(channel._window) < 300
+        assert channel.length - channel.mark == len("gateway")
+    channel.feed(f" {CARD}.\n")
+    assert sum(channel.ledger.counts.values()) == 1
+    assert channel.render(1_600, f" {CARD}.\n") == " [CARD].\n"
+
+
+def test_context_reaches_over_prose_that_was_not_scanned() -> None:
+    def found(words: str) -> int:
+        channel = TextChannel(inspection({"phone": Action.ALERT}))
+        for word in [*words.split(), "0176", "123", "456", "78."]:
+            channel.feed(f" {word}")
+        channel.feed("", final=True)
+        return sum(channel.ledger.counts.values())
+
+    assert found("my phone number, as I said before, is") == 1
+    assert found("my phone rings, and then it is so that for a long time nothing is said at all about it:") == 0
+
+
 def test_an_alert_is_counted_once_however_often_it_is_looked_at() -> None:
     channel = TextChannel(BY)
     for char in f"to {EMAIL}, and {EMAIL} ":

@@ -2,7 +2,7 @@ import pytest
 
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.errors import Denied
-from sluicegate.core.event import Event, frame, sse
+from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.stream import StreamGuard
@@ -88,6 +88,47 @@ def test_an_unstreamed_answer_is_one_event() -> None:
     assert b"[CARD] and bob" in body.raw
     assert guard.decision().verdict is Verdict.REDACT
     assert guard.decision().detail["alerted"] == ("email_address",)
+
+
+def several(*texts: str, json: bool = False) -> Event:
+    return whole([{"channel": str(number), "text": text, "json": json} for number, text in enumerate(texts)])
+
+
+def test_an_unstreamed_answer_with_nothing_in_it_takes_no_channels() -> None:
+    guard = guard_of(BY)
+    body = several("Hello there, 4711", "and so on", "")
+    raw = body.raw
+    assert guard.feed([body]) == [body]
+    assert body.raw == raw
+    assert not guard.flush()
+    assert not guard._channels
+    assert guard.decision().verdict is Verdict.ALLOW
+
+
+def test_texts_of_an_unstreamed_answer_are_judged_each_for_itself() -> None:
+    guard = guard_of(BY)
+    (out,) = [*guard.feed([several(CARD[:9], CARD[9:], SSN, CARD[:4])]), *guard.flush()]
+    assert read([out]) == {"0": CARD[:9], "1": CARD[9:], "2": "[SSN]", "3": CARD[:4]}
+
+
+def test_what_an_escape_hides_in_an_unstreamed_answer_is_found() -> None:
+    escaped = "".join(f"\\u{ord(char):04x}" for char in CARD)
+    guard = guard_of(BY)
+    (out,) = [*guard.feed([several(f'{{"a": "{escaped}"}}', json=True)]), *guard.flush()]
+    assert read([out]) == {"0": '{"a": "[CARD]"}'}
+
+
+def test_bounds_hold_for_an_unstreamed_answer() -> None:
+    guard = guard_of(BY, max_channels=1)
+    with pytest.raises(Denied):
+        guard.feed([several("one", "two")])
+    assert guard.decision().detail["bound"] == "max_answer_channels"
+    by = inspection({"card": Action.REDACT})
+    by.max_candidates = 10
+    guard = guard_of(by)
+    with pytest.raises(Denied):
+        guard.feed([several(f"{CARD}. " * 20)])
+    assert guard.decision().detail["bound"] == "max_candidates"
 
 
 def test_the_same_channel_name_may_carry_text_and_json() -> None:

@@ -1,6 +1,8 @@
 """One process tells another that control data changed."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -50,6 +52,42 @@ def test_a_removed_file_is_a_change(tmp_path: Path) -> None:
     assert server.moved()
 
 
+def test_while_the_file_cannot_be_made_again_nothing_is_taken_for_unchanged(tmp_path: Path) -> None:
+    path = tmp_path / "control.changed"
+    server = ControlChanges(path)
+    path.unlink()
+    path.mkdir()
+    server._checked -= 2 * changes.CHECK_SECONDS  # as if that long had passed
+    for _ in range(2):
+        with pytest.raises(OSError, match="changed"):
+            server.moved()
+    path.rmdir()
+    assert server.moved()
+    ControlChanges(path).touch()
+    assert server.moved()
+
+
+def test_another_process_is_heard(tmp_path: Path) -> None:
+    path = tmp_path / "control.changed"
+    server = ControlChanges(path)
+    program = "import sys, pathlib, sluicegate.identity.changes as c; c.ControlChanges(pathlib.Path(sys.argv[1])).touch()"
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", program, str(path)], check=True)
+        assert server.moved()
+        assert not server.moved()
+
+
+def test_a_file_of_any_length_serves(tmp_path: Path) -> None:
+    for size in (0, 3, 8, 20):
+        path = tmp_path / str(size)
+        path.write_bytes(b"." * size)
+        server = ControlChanges(path)
+        assert not server.moved()
+        ControlChanges(path).touch()
+        assert server.moved()
+        assert not server.moved()
+
+
 def test_a_touch_goes_to_the_file_that_is_there_now(tmp_path: Path) -> None:
     path = tmp_path / "control.changed"
     command = ControlChanges(path)
@@ -64,8 +102,10 @@ def test_closing_twice_closes_nobody_elses_file(tmp_path: Path) -> None:
     changes.close()
     other = os.open(tmp_path / "other", os.O_WRONLY | os.O_CREAT)
     changes.close()
-    with pytest.raises(OSError, match="Bad file descriptor"):
+    with pytest.raises(ValueError, match="closed"):
         changes.moved()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        changes.touch()
     os.write(other, b".")
     os.close(other)
 

@@ -77,6 +77,16 @@ def test_findings_are_counted_by_rule() -> None:
     assert found == {("sluicegate_findings_total", (("rule", "card"), ("stage", "s4_inspect_prompt"))): 3}
 
 
+def test_findings_are_counted_whatever_the_exchange_before_had() -> None:
+    metrics = Metrics()
+    for count in (None, None, 2, None, 2, 3):
+        exchange = answered()
+        detail: Detail = {"inspection": "ran"} if count is None else {"inspection": "ran", "rule:card": count}
+        exchange.decisions.append(("s7_inspect_response", Decision(Verdict.ALLOW, Reason.ALLOWED, detail)))
+        metrics.observe(exchange, 101.0)
+    assert samples(metrics)["sluicegate_findings_total", (("rule", "card"), ("stage", "s7_inspect_response"))] == 7
+
+
 def test_the_number_of_series_is_bounded() -> None:
     metrics = Metrics()
     for n in range(MAX_SERIES + 10):

@@ -92,6 +92,21 @@ def test_a_row_says_who_what_where_and_how_long() -> None:
     }
 
 
+def test_an_uneventful_exchange_has_its_attempts() -> None:
+    rows = []
+    for number, attempts in enumerate([(Attempt("d", "answered"),), (Attempt("e", "answered"), Attempt("f", "x")), ()]):
+        exchange = answered()
+        exchange.id = str(number)
+        exchange.decisions[:] = [("s1_authenticate", ALLOWED)]
+        exchange.attempts[:] = attempts
+        rows.append(row(exchange, 101.0))
+    assert [found["detail"] for found in stored(rows)] == [
+        {"decisions": [], "attempts": [["d", "answered"]]},
+        {"decisions": [], "attempts": [["e", "answered"], ["f", "x"]]},
+        {"decisions": [], "attempts": []},
+    ]
+
+
 def test_a_refusal_of_a_stranger_has_a_row() -> None:
     exchange = Exchange("f" * 32, admitted(grant()).dialect, admitted(grant()).arrival)
     exchange.started = 1.0

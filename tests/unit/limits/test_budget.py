@@ -115,6 +115,40 @@ async def test_midnight_settles_to_the_day_of_the_reservation() -> None:
     assert ledger.reserve(plan, 100, 0) == Exceeded(f"key:{KEY}", Period.TOTAL, "tokens", 400, 340, 100)
 
 
+async def test_what_is_settled_late_counts_in_the_periods_that_go_on() -> None:
+    world = World("2026-11-20T23:59:59")
+    world.stored[f"key:{KEY}"] = Spent((1, 0), (2, 0), (4, 0))
+    ledger = world.ledger()
+    budgets = (key_budget(tokens=100), key_budget(Period.MONTH, tokens=150), key_budget(Period.TOTAL, tokens=300))
+    plan = await ledger.open(grant(*budgets))
+    late = claimed(ledger, plan, 90)
+    world.at("2026-11-21T00:00:00")
+    assert ledger.reserve(plan, 59, 0) == Exceeded(f"key:{KEY}", Period.MONTH, "tokens", 150, 92, 59)
+    early = claimed(ledger, plan, 58)
+    ledger.settle(late, 40, 0)
+    assert ledger.reserve(plan, 51, 0) == Exceeded(f"key:{KEY}", Period.MONTH, "tokens", 150, 100, 51)
+    ledger.settle(early, 90, 0)  # more than was reserved
+    world.at("2026-12-01T00:00:00")
+    claimed(ledger, plan, 100)
+    world.at("2026-12-02T00:00:00")
+    assert ledger.reserve(plan, 51, 0) == Exceeded(f"key:{KEY}", Period.MONTH, "tokens", 150, 100, 51)
+    world.at("2027-01-01T00:00:00")
+    assert ledger.reserve(plan, 67, 0) == Exceeded(f"key:{KEY}", Period.TOTAL, "tokens", 300, 234, 67)
+
+
+async def test_keys_of_one_team_see_its_new_day_whoever_begins_it() -> None:
+    world = World("2026-11-21T23:59:00")
+    ledger = world.ledger()
+    one, other = [await ledger.open(grant(team_budget(tokens=100), key=key)) for key in "ab"]
+    claimed(ledger, one, 60)
+    claimed(ledger, other, 40)
+    world.at("2026-11-22T00:01:00")
+    claimed(ledger, one, 70)
+    world.at("2026-11-21T23:59:30")  # a clock that steps back: the team's day stays begun
+    assert isinstance(ledger.reserve(other, 31, 0), Exceeded)
+    assert [window.day for window in claimed(ledger, other, 30).windows] == ["2026-11-21", "2026-11-22"]
+
+
 async def test_a_clock_that_steps_back_resets_nothing_twice() -> None:
     world = World("2026-11-21T23:59:00")
     ledger = world.ledger()

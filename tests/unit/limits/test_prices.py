@@ -3,6 +3,7 @@ from decimal import Decimal
 import pytest
 
 from sluicegate.core.usage import Usage
+from sluicegate.limits import prices
 from sluicegate.limits.prices import MEDIA, PREMIUM, Catalogue, PriceBook, flat, matches, own, parse
 from tests.support.exchanges import target
 
@@ -84,6 +85,34 @@ def test_a_catalogue_prices_any_name() -> None:
         assert book.price(passing, "Small") is cheap
         assert book.price(passing, "large-2") is dear
         assert book.price(passing, "other") is None
+
+
+def test_a_quote_holds_while_targets_and_prices_do() -> None:
+    cheap, dear = flat(Decimal(1), Decimal(1)), flat(Decimal(2), Decimal(2))
+    book = PriceBook()
+    book.replace({"a": cheap, "b": dear})
+    one, both = (target("a"),), (target("a"), target("b", max_output_tokens=5))
+    quote = book.quote(one, "m")
+    assert quote == (one, (("a", cheap, 1_000),), None)
+    assert book.quote(one, "m") is quote
+    assert book.quote(both, "m").offers == (("a", cheap, 1_000), ("b", dear, 5))
+    assert book.quote(one, "m").offers == quote.offers
+    book.offer({"b": cheap})
+    assert book.quote(one, "m") is not quote
+    book.replace({"a": dear})
+    assert book.quote(one, "m").offers == (("a", dear, 1_000),)
+    assert book.quote(both, "m").offers[1] == ("b", cheap, 5)
+    book.offer({})
+    assert book.quote(both, "m").unknown == "b"
+    assert book.quote((), "m") == ((), (), None)
+
+
+def test_only_so_many_quotes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prices, "_REMEMBERED", 2)
+    book, one = PriceBook(flat(Decimal(1), Decimal(1))), (target("a"),)
+    quotes = [book.quote(one, name) for name in "abc"]
+    assert book.quote(one, "c") is quotes[2]
+    assert book.quote(one, "a") is not quotes[0]
 
 
 @pytest.mark.parametrize(

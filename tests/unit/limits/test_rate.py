@@ -133,7 +133,16 @@ def test_headers(anthropic: bool) -> None:
             "anthropic-ratelimit-tokens-reset": "2027-01-15T08:00:41Z",
         }
     assert headers == expected
-    clock.now += 60
+    hold = taken(rates, limit, 50)
+    held: dict[str, str] = {}
+    rates.tell_held(held, hold, limit, anthropic=anthropic)
+    rates.tell(headers, "k", limit, anthropic=anthropic)
+    assert list(held.items()) == list(headers.items())
+    assert (held["x-ratelimit-remaining-tokens"], held["x-ratelimit-reset-tokens"]) == ("700", "1m1s")
+    rates.release(hold)
+    rates.tell_held(held, hold, limit, anthropic=anthropic)
+    assert (held["x-ratelimit-remaining-requests"], held["x-ratelimit-remaining-tokens"]) == ("9", "750")
+    clock.now += 81
     rates.tell(headers, "k", limit, anthropic=False)
     assert headers["x-ratelimit-remaining-tokens"] == "1000"
     assert headers["x-ratelimit-reset-tokens"] == "0s"

@@ -1,5 +1,9 @@
 import asyncio
+import select
+import socket
 import ssl
+import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,7 @@ from sluicegate.providers.address import Origin
 from sluicegate.providers.connection import Connection
 from sluicegate.providers.pool import Pool
 from sluicegate.settings import Upstream as Bounds
-from tests.support.calls import Caller, target
+from tests.support.calls import LOOPS, Caller, run, target
 from tests.support.certificates import authority
 from tests.support.upstream import Upstream, json_reply
 
@@ -29,6 +33,137 @@ async def use(pool: Pool, connection: Connection) -> None:
     pool.give_back(connection)
 
 
+async def looked(pool: Pool) -> None:
+    """Wait until no connection is fresh any more."""
+    while pool._looked <= pool._newest:
+        await asyncio.sleep(0)
+
+
+def answers(peer: socket.socket) -> None:
+    peer.sendall(b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{"of": 1}')
+
+
+def resets(peer: socket.socket) -> None:
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    peer.close()
+
+
+UNASKED: tuple[Callable[[socket.socket], None], ...] = (answers, socket.socket.close, resets)
+"""What a provider may do to a connection that no call holds."""
+
+
+class ByHand:
+    """A provider that does at once, before the event loop goes on, what the test says."""
+
+    def __init__(self, pool: Pool) -> None:
+        self.pool = pool
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.origin = Origin(False, "127.0.0.1", self.server.getsockname()[1])
+        self.peers: dict[Connection, socket.socket] = {}
+
+    async def answered(self) -> Connection:
+        """A connection whose call has its whole answer, and has not given it back."""
+        connection = await self.pool.open(self.origin)
+        self.peers[connection], _ = self.server.accept()
+        connection.begin(HEAD, b"{}")
+        self.peers[connection].sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+        await connection.head()
+        assert await connection.read() == b""
+        return connection
+
+    def does(self, connection: Connection, unasked: Callable[[socket.socket], None]) -> None:
+        """`unasked` happens, and has reached the gateway's kernel; the event loop knows nothing of it."""
+        transport = connection._transport
+        assert transport is not None
+        unasked(self.peers[connection])
+        assert select.select([transport.get_extra_info("socket").fileno()], [], [], 5)[0]
+        assert connection.usable()
+
+    def close(self) -> None:
+        self.pool.close()
+        for closing in (self.server, *self.peers.values()):
+            closing.close()
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("unasked", UNASKED)
+def test_what_came_unasked_is_never_the_next_calls_answer(loop: str, unasked: Callable[[socket.socket], None]) -> None:
+    async def main() -> None:
+        hand = ByHand(Pool(Bounds()))
+        connection = await hand.answered()
+        hand.pool.give_back(connection)
+        hand.does(connection, unasked)
+        assert hand.pool.take(hand.origin) is None  # the socket itself was asked
+        hand.close()
+
+    run(loop, main())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+@pytest.mark.parametrize("unasked", UNASKED)
+@pytest.mark.parametrize("steps", range(4))
+def test_once_the_socket_is_not_asked_the_loop_has_seen_it(
+    loop: str, unasked: Callable[[socket.socket], None], steps: int
+) -> None:
+    """Whatever else is given back before, in whichever order the loop's callbacks stand."""
+
+    async def main() -> None:
+        pool = Pool(Bounds())
+        hand, running = ByHand(pool), asyncio.get_running_loop()
+        earlier, later = await hand.answered(), await hand.answered()
+        taken: list[bool] = []
+
+        def check() -> None:
+            if later.given_back < pool._looked:
+                taken.append(later.usable())
+
+        def give_back() -> None:
+            running.call_soon(check)
+            running.call_later(0, check)
+            pool.give_back(later)
+            running.call_soon(check)
+            running.call_later(0, check)
+            hand.does(later, unasked)
+
+        later.given_back = pool._looked + 9  # not yet
+        if steps == 0:
+            running.call_soon(give_back)
+        pool.give_back(earlier)
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        if steps:
+            give_back()
+        while not taken:
+            check()
+            await asyncio.sleep(0)
+            check()
+        assert not any(taken)
+        assert pool.take(hand.origin) is earlier
+        assert pool.take(hand.origin) is None
+        hand.close()
+
+    run(loop, main())
+
+
+@pytest.mark.parametrize("loop", LOOPS)
+def test_no_socket_is_asked_once_the_loop_has_looked(loop: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with Upstream() as upstream:
+            pool, to = Pool(Bounds()), origin(upstream)
+            await use(pool, await pool.open(to))
+            await looked(pool)
+            monkeypatch.delattr(Connection, "quiet")
+            for _ in range(3):
+                connection = pool.take(to)
+                assert connection is not None
+                await use(pool, connection)
+                await looked(pool)
+            assert (upstream.connections, pool.count(to)) == (1, (1, 1))
+            pool.close()
+
+    run(loop, main())
+
+
 async def test_the_connection_used_last_is_used_first() -> None:
     async with Upstream() as upstream:
         pool, to = Pool(Bounds()), origin(upstream)
@@ -37,6 +172,7 @@ async def test_the_connection_used_last_is_used_first() -> None:
         await use(pool, a)
         await use(pool, b)
         assert pool.count(to) == (2, 2)
+        await looked(pool)
         assert pool.take(to) is b
         assert pool.take(to) is a
         assert pool.take(to) is None

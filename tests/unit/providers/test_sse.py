@@ -47,6 +47,16 @@ def test_what_nobody_inspects_is_taken_out(raw: bytes, left: bytes, data: bytes)
     assert parse(raw) == parse(*(raw[i : i + 1] for i in range(len(raw)))) == [(left, data, None)]
 
 
+def test_a_read_may_hold_many_events_and_a_part_of_the_next() -> None:
+    plain, named, two = b"data: a\n\n", b"event: ping\ndata: {}\n\n", b"data: a\ndata: b\n\n"
+    whole = [(plain, b"a", None), (named, b"{}", "ping"), (two, b"a\nb", None), (b"\n\n", b"", None)]
+    read = plain + named + two + b"\n\n"
+    assert parse(read) == whole
+    for cut in range(1, len(read)):
+        assert parse(read[:cut], read[cut:]) == whole
+    assert parse(read + plain[:5], plain[5:]) == [*whole, (plain, b"a", None)]
+
+
 def test_what_has_no_end_is_no_event() -> None:
     assert parse(b"data: a\n\ndata: b\n") == [(b"data: a\n\n", b"a", None)]
 
@@ -74,6 +84,9 @@ def test_clean_says_whether_a_part_is_waiting() -> None:
         [b"x" * 600, b"x" * 600],
         [b"data: a\n\n" * 101],
         [b"data: a\n\n"] * 101,
+        [b"data: a\n\n", b"data: a\n\n" * 100],
+        [b"data: a\n\ndata: " + b"x" * 1_000 + b"\n\n"],
+        [b"data: a\n\ndata: " + b"x" * 1_000],
         [b":\n" * 400] * 3,
         [b"data: " + b"x" * 900 + b"\n\n"] * 12,
     ],

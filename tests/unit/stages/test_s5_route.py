@@ -7,7 +7,7 @@ from sluicegate.core.exchange import Exchange
 from sluicegate.core.identity import Classification
 from sluicegate.core.provider import Place, Target
 from sluicegate.routing.health import FAILURES, Health
-from sluicegate.stages.s5_route import Route
+from sluicegate.stages.s5_route import REMEMBERED, Route
 from tests.support.calls import target
 from tests.support.exchanges import admitted, grant
 
@@ -82,3 +82,27 @@ async def test_an_unknown_model() -> None:
     with pytest.raises(InvalidRequest) as caught:
         await route().admit(exchange())
     assert (caught.value.reason, caught.value.field, caught.value.status) == (Reason.MODEL_UNKNOWN, "model", 400)
+
+
+async def test_the_same_way_is_decided_by_the_same_object_until_the_targets_change() -> None:
+    models = Models(LOCAL)
+    stage = Route(models, Health(), lambda: 0.0)
+    first = await stage.admit(exchange())
+    assert await stage.admit(exchange()) is first
+    assert (await stage.admit(exchange(Classification.SENSITIVE))).detail["classification"] == "sensitive"
+    models._found = (msgspec.structs.replace(LOCAL, place=Place.CLOUD),)
+    asked = exchange()
+    assert (await stage.admit(asked)).detail["places"] == ("cloud",)
+    assert asked.route == models._found
+    assert (await stage.admit(exchange(Classification.SENSITIVE))).verdict is Verdict.DENY
+
+
+async def test_ways_are_remembered_up_to_a_bound() -> None:
+    models = Models()
+    stage = Route(models, Health(), lambda: 0.0)
+    for n in range(REMEMBERED + 2):
+        models._found = (msgspec.structs.replace(LOCAL, deployment=f"d{n}"),)
+        asked = exchange()
+        await stage.admit(asked)
+        assert asked.route == models._found
+    assert len(stage._ways) == 2

@@ -10,9 +10,12 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from sluicegate.settings import Settings
+from sluicegate.store import committer
+from sluicegate.store.committer import Noted, WriteFailed
 from sluicegate.store.database import Database
+from sluicegate.store.journal import Journal, read
 from sluicegate.store.rows import Rows
-from sluicegate.store.writer import QueueFull, WriteFailed, Writer
+from sluicegate.store.writer import QueueFull, Writer
 from tests.support.auditing import settings_in
 
 SPENDING = Rows("spending", ("scope", "window", "tokens", "nano_usd"))
@@ -53,6 +56,7 @@ class Bench:
         settings_in(folder)
         settings = Settings.model_validate({"data_dir": folder, "audit": audit, "traces": {"queue": 50, "batch": 20}})
         self.database = Database(settings)
+        self.path = folder / "journal"
         self.writer = Writer(self.database, settings)
         self.batch = Scopes()
 
@@ -209,3 +213,82 @@ async def test_stopping_writes_what_waits_and_then_refuses(bench: Bench) -> None
     assert len(bench.names()) == 31
     with pytest.raises(QueueFull):
         bench.writer.submit(bench.batch, "too late")
+
+
+class Noting(Scopes):
+    """Names that a journal can hold, but for those in capitals."""
+
+    def note(self, items: Sequence[str]) -> Noted | None:
+        if any(item.isupper() for item in items):
+            return None
+        return Noted(" ".join(items).encode(), items, [f"noted {item}" for item in items])
+
+
+@pytest.fixture
+def noting(bench: Bench) -> Noting:
+    """What the bench's writer makes durable in a journal."""
+    batch = Noting()
+    journal = Journal.open(bench.path, 64 * 1024)
+    assert journal is not None
+    bench.writer.adopt(journal, batch)
+    return batch
+
+
+async def test_what_is_noted_is_acknowledged_before_the_database_is_filled(bench: Bench, noting: Noting) -> None:
+    noting.gate.clear()
+    assert await bench.writer.submit(noting, "a") == "noted a"
+    await asyncio.get_running_loop().run_in_executor(None, noting.entered.wait)  # time has passed
+    assert read(bench.path) == [b"a"]
+    noting.gate.set()
+    await bench.writer.settle()
+    assert bench.names() == ["a"]
+
+
+async def test_what_cannot_be_noted_is_acknowledged_with_all_before_it_in_the_database(bench: Bench, noting: Noting) -> None:
+    first = bench.writer.submit(noting, "a")
+    assert await bench.writer.submit(noting, "B") == "wrote B"
+    assert first.done()
+    assert bench.names() == ["B", "a"]
+
+
+async def test_whoever_settles_reads_what_was_acknowledged(
+    bench: Bench, noting: Noting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
+    for name in "abc":
+        await bench.writer.submit(noting, name)
+    assert bench.names() == []
+    await bench.writer.settle()
+    assert bench.names() == ["a", "b", "c"]
+    await bench.writer.settle()
+    await bench.writer.submit(noting, "d")
+    await bench.writer.stop()
+    assert bench.names() == ["a", "b", "c", "d"]
+    assert read(bench.path) == []
+
+
+async def test_an_unwritable_database_is_noticed_and_nothing_acknowledged_is_lost(bench: Bench, noting: Noting) -> None:
+    noting.failing = sqlite3.OperationalError("disk I/O error")
+    await bench.writer.submit(noting, "a")
+    with pytest.raises(WriteFailed):
+        await bench.writer.settle()
+    assert bench.writer.failing
+    with pytest.raises(WriteFailed):
+        await bench.writer.submit(noting, "b")
+    noting.failing = None
+    noting.told.clear()
+    while "committed" not in noting.told:  # told by the writer's thread, which tries again by itself
+        await asyncio.sleep(0)
+    assert not bench.writer.failing
+    assert bench.names() == ["a"]
+    assert await bench.writer.submit(noting, "c") == "noted c"
+
+
+async def test_stopping_ends_though_the_database_cannot_be_written(bench: Bench, noting: Noting) -> None:
+    noting.failing = sqlite3.OperationalError("disk I/O error")
+    await bench.writer.submit(noting, "a")
+    for n in range(45):
+        bench.writer.offer(Scopes(), f"offered {n:02}")
+    await bench.writer.stop()
+    assert bench.writer.lost == 45
+    assert read(bench.path) == [b"a"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import ClientGone, InvalidRequest
-from sluicegate.web.body import read_body
+from sluicegate.web.body import body_of, read_body
 
 JSON = (b"content-type", b"application/json")
 
@@ -89,3 +89,41 @@ async def test_refused_types(headers: list[tuple[bytes, bytes]]) -> None:
     with pytest.raises(InvalidRequest) as caught:
         await read_body(scope(*headers), Client([b"{}"]).receive, 10)
     assert caught.value.status == 415
+
+
+class Source(Client):
+    """A client whose body may have come already."""
+
+    def __init__(self, body: bytes | None, pieces: Iterable[bytes] = ()) -> None:
+        super().__init__(pieces)
+        self.body = body
+
+    def whole(self) -> bytes | None:
+        return self.body
+
+
+async def test_a_body_that_has_come_is_there_at_once() -> None:
+    source = Source(b"{}")
+    assert body_of([JSON], source, 2) == b"{}"
+    assert source.asked == 0
+    with pytest.raises(InvalidRequest) as caught:
+        body_of([JSON], source, 1)
+    assert caught.value.reason is Reason.TOO_LARGE
+
+
+async def test_one_that_has_not_is_received() -> None:
+    coming = body_of([JSON], Source(None, [b"{", b"}"]), 2)
+    assert not isinstance(coming, bytes)
+    assert await coming == b"{}"
+    late = body_of([JSON], Source(None, [b"{", b"}"]), 1)
+    assert not isinstance(late, bytes)
+    with pytest.raises(InvalidRequest):
+        await late
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [JSON, JSON], [JSON, (b"content-encoding", b"br")], [JSON, (b"content-length", b"9")]]
+)
+def test_headers_are_checked_before_a_body_is_taken(headers: list[tuple[bytes, bytes]]) -> None:
+    with pytest.raises(InvalidRequest):
+        body_of(headers, Source(b"{}"), 8)

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from sluicegate.web.cycle import EXTENSION, Cycle, when_gone
+from sluicegate.web.cycle import Cycle
 
 
 class Wire:
@@ -19,12 +19,24 @@ class Wire:
         self.written: list[bytes] = []
         self.answered_with: Cycle | None = None
         self.resumed = 0
+        self.drained = asyncio.Event()
 
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
     def resume_reading(self) -> None:
         self.resumed += 1
+
+    def pause_writing(self) -> None:
+        self.write_paused = True
+        self.drained.clear()
+
+    def resume_writing(self) -> None:
+        self.write_paused = False
+        self.drained.set()
+
+    async def drain(self) -> None:
+        await self.drained.wait()
 
     def default_head(self) -> bytes:
         return b"date: now\r\n"
@@ -147,26 +159,134 @@ async def test_continue_is_said_once_and_only_if_the_body_is_wanted() -> None:
     assert wire.written == [b"HTTP/1.1 100 Continue\r\n\r\n"]
 
 
-async def test_when_gone_calls_once() -> None:
+class Task:
+    """Stands where the task that answers is."""
+
+    def __init__(self) -> None:
+        self.cancelled = 0
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+
+async def test_going_cancels_once() -> None:
     made, wire = cycle()
-    calls: list[int] = []
-    scope = {"extensions": {EXTENSION: made}}
-    when_gone(scope, lambda: calls.append(1))
+    task = Task()
+    made.task = cast(Any, task)
+    made.cancel_when_gone()
+    assert task.cancelled == 0
     made.lose()
     made.lose()
-    assert calls == [1]
-    when_gone(scope, lambda: calls.append(2))
-    assert calls == [1, 2]
+    assert task.cancelled == 1
     await respond(made, b"nobody reads this")
     assert wire.written == []
-    when_gone({}, lambda: calls.append(3))
-    assert calls == [1, 2]
+
+
+async def test_whoever_has_gone_already_cancels_at_once() -> None:
+    made, _ = cycle()
+    task = Task()
+    made.task = cast(Any, task)
+    made.lose()
+    assert task.cancelled == 0
+    made.cancel_when_gone()
+    assert task.cancelled == 1
+
+
+async def test_a_request_whose_turn_has_not_come_has_nobody_to_cancel() -> None:
+    made, _ = cycle()
+    made.cancel_when_gone()
+    made.lose()
+    assert made.disconnected
 
 
 async def test_gone_after_the_answer_is_nobodys_business() -> None:
     made, _ = cycle()
-    calls: list[int] = []
-    when_gone({"extensions": {EXTENSION: made}}, lambda: calls.append(1))
+    task = Task()
+    made.task = cast(Any, task)
+    made.cancel_when_gone()
     await respond(made, b"")
     made.lose()
-    assert calls == []
+    assert (task.cancelled, made.disconnected) == (0, False)
+
+
+async def test_a_body_that_has_come_is_taken_at_once_and_once() -> None:
+    made, _ = cycle(whole=False)
+    made.feed(b"a")
+    assert made.whole() is None
+    made.feed(b"b")
+    made.feed_end()
+    assert made.whole() == b"ab"
+    assert made.buffered == 0
+    assert made.whole() is None
+    waiting = asyncio.ensure_future(made.receive())
+    await asyncio.sleep(0)
+    made.lose()
+    assert await waiting == {"type": "http.disconnect"}
+
+
+async def test_an_empty_body_is_one_too() -> None:
+    made, _ = cycle()
+    assert made.whole() == b""
+
+
+async def test_a_body_that_must_be_asked_for_or_whose_client_has_gone_is_not_taken() -> None:
+    asked, _ = cycle(expect=True)
+    assert asked.whole() is None
+    gone, _ = cycle()
+    gone.lose()
+    assert gone.whole() is None
+
+
+async def test_the_short_way_writes_what_asgi_writes() -> None:
+    for bodies, length in (([b"ok"], 2), ([b"one", b"", b"three"], None), ([b""], None), ([b"a", b""], 1)):
+        made, wire = cycle()
+        head = b"x-a: 1\r\n" if length is None else b"x-a: 1\r\ncontent-length: %d\r\n" % length
+        made.begin(200, head, head.count(b"\n"), length)
+        for index, body in enumerate(bodies):
+            assert made.write(body, index + 1 == len(bodies)) is None
+        other, asgi = cycle()
+        headers = [(b"x-a", b"1")] if length is None else [(b"x-a", b"1"), (b"content-length", b"%d" % length)]
+        await respond(other, *bodies, headers=headers)
+        assert wire.written == asgi.written
+        assert wire.answered_with is made
+
+
+@pytest.mark.parametrize("head", [b"x-a: 1\r\nx-b: 2\r\n", b"x-a: 1\n\r\n", b"x-a: 1\r\r\n", b"x-a: \0\r\n", b"x-a: 1"])
+async def test_the_short_way_counts_its_lines(head: bytes) -> None:
+    made, wire = cycle()
+    with pytest.raises(RuntimeError, match="CR, LF or NUL"):
+        made.begin(200, head, 1, None)
+    assert (made.started, wire.written) == (False, [])
+
+
+async def test_the_short_way_keeps_its_order() -> None:
+    made, _ = cycle()
+    with pytest.raises(RuntimeError):
+        made.write(b"", True)
+    made.begin(200, b"", 0, None)
+    with pytest.raises(RuntimeError):
+        made.begin(200, b"", 0, None)
+    made.write(b"", True)
+    with pytest.raises(RuntimeError):
+        made.write(b"", True)
+
+
+async def test_while_the_client_does_not_read_writing_waits() -> None:
+    made, wire = cycle()
+    made.begin(200, b"", 0, None)
+    wire.write_paused = True
+    waiting = made.write(b"one", False)
+    assert waiting is not None
+    task = asyncio.ensure_future(waiting)
+    await asyncio.sleep(0)
+    assert wire.written == []
+    wire.resume_writing()
+    await task
+    assert wire.written[0].endswith(b"3\r\none\r\n")
+    wire.pause_writing()
+    waiting = made.write(b"two", True)
+    assert waiting is not None
+    made.lose()
+    wire.resume_writing()
+    await waiting
+    assert len(wire.written) == 1

@@ -10,10 +10,13 @@ from sluicegate.core.errors import Denied, GatewayError
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.identity import credentials
 from sluicegate.pipeline import Pipeline, Send
 from sluicegate.settings import Server
+from sluicegate.stages import s6_call
 from sluicegate.web.cycle import EXTENSION
-from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.llm import ASKED, Llm, Surface
+from sluicegate.web.relay import Relay
 from tests.unit.web.test_answers import Sent
 
 SURFACE = Surface("/v1/chat/completions", OpenAIChat())
@@ -32,14 +35,20 @@ class Fake(Pipeline):
         await self.act(exchange, send)
 
 
-class Cycle:
+class Cycle(Relay):
     """A client that leaves when told."""
 
-    def __init__(self) -> None:
-        self.gone: Callable[[], object] = lambda: None
+    def __init__(self, sent: Sent) -> None:
+        super().__init__(receive, sent)
+        self.task: asyncio.Task[Any] | None = None
 
-    def watch(self, callback: Callable[[], object]) -> None:
-        self.gone = callback
+    def cancel_when_gone(self) -> None:
+        self.task = asyncio.current_task()
+
+    def gone(self) -> None:
+        assert self.task is not None
+        self.disconnected = True
+        self.task.cancel()
 
 
 async def answer(_exchange: Exchange, send: Send) -> None:
@@ -143,12 +152,27 @@ async def test_a_client_that_leaves_cancels_the_exchange_and_nothing_else() -> N
             cancelled.set()
             raise
 
-    cycle = Cycle()
-    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(extensions={EXTENSION: cycle}), receive, Sent()))
+    sent = Sent()
+    cycle = Cycle(sent)
+    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(extensions={EXTENSION: cycle}), receive, sent))
     await inside.wait()
     cycle.gone()
     await task
     assert cancelled.is_set()
+    assert (sent.messages, task.cancelled(), task.cancelling()) == ([], False, 0)
+
+
+async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None:
+    pipeline = Fake(answer)
+    raw = [(b"x-api-key", b"a"), (b"cookie", b"c"), (b"x-api-key", b"b"), (b"user-agent", b"caf\xe9")]
+    await Llm(pipeline, Server())(SURFACE, scope(headers=raw), receive, Sent())
+    assert pipeline.exchanges[0].arrival.headers == {"x-api-key": "a, b", "user-agent": "caf\u00e9"}
+
+
+def test_every_header_that_is_asked_for_is_named() -> None:
+    travelling = {name for name, _, _ in s6_call._TRAVELLING}
+    assert set(ASKED) == {*credentials.HEADERS, *travelling, "user-agent"}
+    assert {"authorization", *credentials.PLAIN} == set(credentials.HEADERS)
 
 
 async def test_a_server_that_stops_cancels_as_usual() -> None:

@@ -1,14 +1,21 @@
 """The connection, fed by hand. Timing and the wire are in tests/faults/test_http_hazards.py."""
 
 import asyncio
+import re
 from typing import Any, cast
 
 import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
+from sluicegate.core.event import sse, whole
+from sluicegate.core.exchange import Exchange
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.pipeline import Send
 from sluicegate.settings import Server
+from sluicegate.web.llm import Llm, Surface
 from sluicegate.web.protocol import BoundedProtocol, bounded
+from tests.unit.web.test_llm import Fake
 
 
 class Transport:
@@ -63,7 +70,13 @@ def connect(
 ) -> tuple[BoundedProtocol, Transport, ServerState]:
     state = state or ServerState()
     config = Config(
-        app, http=bounded(Server(**bounds), lambda: None), ws="none", lifespan="off", log_config=None, access_log=False
+        app,
+        http=bounded(Server(**bounds), lambda: None),
+        ws="none",
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,
     )
     config.load()
     protocol = cast(Any, config.http_protocol_class)(config=config, server_state=state, app_state={})
@@ -174,3 +187,94 @@ async def test_application_that_answers_nothing_is_a_plain_error() -> None:
     await finished(state)
     assert transport.written.startswith(b"HTTP/1.1 500 ")
     protocol.connection_lost(None)
+
+
+def surface(pipeline: Fake) -> Any:
+    llm, spoken = Llm(pipeline, Server()), Surface("/a", OpenAIChat())
+
+    def app(scope: Any, receive: Any, send: Any) -> Any:
+        return llm(spoken, scope, receive, send)
+
+    return app
+
+
+POST = b"POST /a HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n"
+
+
+async def echo(exchange: Exchange, send: Send) -> None:
+    await send([whole({"size": len(await exchange.receive())})], True)
+
+
+@pytest.mark.parametrize("expecting", [b"", b"expect: 100-continue\r\n"])
+@pytest.mark.parametrize("late", [False, True])
+async def test_a_surface_takes_the_body_when_it_has_come(expecting: bytes, late: bool) -> None:
+    protocol, transport, state = connect(app=surface(Fake(echo)))
+    body = b"x" * 10
+    pieces = [POST + expecting + b"content-length: 10\r\n\r\n" + (b"" if late else body), body if late else b""]
+    for _ in range(2):
+        transport.written = b""
+        for piece in pieces:
+            if piece:
+                protocol.data_received(piece)
+                await asyncio.sleep(0)
+        await finished(state)
+        assert transport.written.startswith(b"HTTP/1.1 100 Continue\r\n\r\n" if expecting else b"HTTP/1.1 200 OK\r\n")
+        assert b"content-type: application/json\r\ncontent-length: 11\r\n" in transport.written
+        assert transport.written.endswith(b'\r\n\r\n{"size":10}')
+    protocol.connection_lost(None)
+
+
+async def test_a_surface_answers_pipelined_requests_in_their_order() -> None:
+    protocol, transport, state = connect(app=surface(Fake(echo)))
+    protocol.data_received(b"".join(POST + b"content-length: %d\r\n\r\n" % size + b"x" * size for size in (1, 2, 3)))
+    await finished(state)
+    assert [int(found) for found in re.findall(rb'"size":(\d)', transport.written)] == [1, 2, 3]
+    protocol.connection_lost(None)
+
+
+async def test_a_surface_streams_in_chunks() -> None:
+    first, last = sse({"a": 1}), sse({"b": 2})
+
+    async def stream(_exchange: Exchange, send: Send) -> None:
+        await send([first], False)
+        await send([last], True)
+
+    protocol, transport, state = connect(app=surface(Fake(stream)))
+    protocol.data_received(POST + b"content-length: 0\r\n\r\n")
+    await finished(state)
+    chunks = b"%x\r\n%b\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(first.raw), first.raw, len(last.raw), last.raw)
+    assert transport.written.endswith(b"\r\n\r\n" + chunks)
+    protocol.connection_lost(None)
+
+
+async def test_a_surfaces_header_cannot_split_the_answer() -> None:
+    async def inject(exchange: Exchange, send: Send) -> None:
+        exchange.response_headers["x-a"] = "1\r\nx-b: 2"
+        await send([whole({})], True)
+
+    protocol, transport, state = connect(app=surface(Fake(inject)))
+    protocol.data_received(POST + b"content-length: 0\r\n\r\n")
+    await finished(state)
+    assert transport.written.startswith(b"HTTP/1.1 500 ")
+    assert b"x-b" not in transport.written
+    protocol.connection_lost(None)
+
+
+async def test_a_surface_whose_client_goes_is_cancelled() -> None:
+    ends: list[str] = []
+
+    async def hang(_exchange: Exchange, _send: Send) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            ends.append("cancelled")
+            raise
+
+    protocol, _, state = connect(app=surface(Fake(hang)))
+    protocol.data_received(POST + b"content-length: 0\r\n\r\n")
+    await asyncio.sleep(0)
+    (task,) = state.tasks
+    protocol.connection_lost(ConnectionResetError())
+    await finished(state)
+    assert ends == ["cancelled"]
+    assert not task.cancelled()

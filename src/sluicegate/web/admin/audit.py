@@ -65,6 +65,7 @@ class AuditRoutes:
     ) -> Record:
         """Entries, newest first. A page with a `next` may hold fewer than `limit`: one request looks at so many entries."""
         filters = Filters(kind, exchange, organisation, reason, _nanoseconds(since), _nanoseconds(until))
+        await self._context.log.settle()
         return await self._context.database.read(lambda connection: _entries(connection, caller, filters, cursor, limit))
 
     async def checkpoints(self, cursor: Before = None, limit: Limit = 100) -> Record:

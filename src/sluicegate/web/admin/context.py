@@ -17,12 +17,15 @@ T = TypeVar("T")
 
 
 class Acts(Protocol):
-    """What the API needs of the audit log: an administrative change and its entry, in one transaction."""
+    """What the API needs of the audit log: an administrative change and its entry in one transaction, and to read it."""
 
     async def act(
         self, actor: str, action: str, subject: str, organisation: str | None, change: Callable[[Connection], T]
     ) -> T:
         """Make `change` and record it; what `change` raises is raised again, and nothing is changed or recorded."""
+
+    async def settle(self) -> None:
+        """Wait until everything recorded so far can be read in the database. Raises AuditUnavailable."""
 
 
 class Writes(Protocol):
