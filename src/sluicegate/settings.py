@@ -95,6 +95,10 @@ class Audit(Section):
     """How long an entry may take to become durable before the exchange is refused."""
     journal_bytes: Annotated[int, Field(ge=64 * 1024, le=1024 * 1024 * 1024)] = 8 * 1024 * 1024
     """The length of the journal, where entries are durable before they are filled into SQLite; not used with PostgreSQL."""
+    journal_seconds: Seconds = 0.05
+    """How long an entry may stay in the journal alone; no reader of the database lags by more."""
+    probe_seconds: Seconds = 1
+    """How often a database that could not be written is tried again while nobody submits anything."""
 
 
 class Identity(Section):

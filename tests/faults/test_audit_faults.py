@@ -9,12 +9,12 @@ import resource
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import text
 
 from sluicegate.core.errors import AuditUnavailable
-from sluicegate.store import committer
 from sluicegate.store.database import Database
 from tests.support.auditing import exchanges, intent, running, settings_in, verify_in
 
@@ -44,16 +44,12 @@ asyncio.run(main())
 """
 
 
-@pytest.fixture
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The database is filled when something asks for it, and not because time has passed."""
-    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
-    monkeypatch.setattr(committer, "PROBE_SECONDS", 3_600.0)
+UNHURRIED: dict[str, Any] = {"journal_seconds": 3_600, "probe_seconds": 3_600}
+"""The database is filled when something asks for it, and not because time has passed."""
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_when_there_is_room(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_in(tmp_path, **UNHURRIED)
     async with running(settings) as at:
         await exchanges(at.log, 5)
         used = await at.writer.write(lambda c: c.exec_driver_sql("PRAGMA page_count").scalar())
@@ -72,9 +68,8 @@ async def test_on_a_full_disk_nothing_is_lost_and_it_goes_on_when_there_is_room(
     database.close()
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_a_file_size_limit_refuses_all_from_the_first_failure_on(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_in(tmp_path, **UNHURRIED)
     async with running(settings) as at:
         await exchanges(at.log, 5)
         await at.log.settle()
@@ -98,9 +93,8 @@ async def test_a_file_size_limit_refuses_all_from_the_first_failure_on(tmp_path:
         assert (await at.verify([])).exit_code == 0
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_a_read_only_database_refuses_entries_and_recovers(tmp_path: Path) -> None:
-    async with running(settings_in(tmp_path)) as at:
+    async with running(settings_in(tmp_path, **UNHURRIED)) as at:
         await exchanges(at.log, 5)
         await at.writer.write(lambda c: c.exec_driver_sql("PRAGMA query_only = ON") and None)
         await at.log.append(intent())
@@ -110,9 +104,8 @@ async def test_a_read_only_database_refuses_entries_and_recovers(tmp_path: Path)
         assert (await at.verify([])).exit_code == 0
 
 
-@pytest.mark.usefixtures("unhurried")
 async def test_a_locked_database_refuses_entries_and_recovers(tmp_path: Path) -> None:
-    settings = settings_in(tmp_path)
+    settings = settings_in(tmp_path, **UNHURRIED)
     settings = settings.model_copy(update={"database": settings.database.model_copy(update={"busy_timeout": 0.05})})
     async with running(settings) as at:
         await exchanges(at.log, 5)

@@ -66,7 +66,7 @@ class Life:
         assert isinstance(journal, Watched)
         self.journal = journal
         self.sequencer = Sequencer(self.settings, load_signer(self.settings), postgres=False)
-        self.committer = Committer(self.database)
+        self.committer = Committer(self.database, self.settings.audit)
         self.commit([Replay(journaled(path, journal.payloads))])
         journal.reset()
         self.committer.adopt(journal, self.sequencer)

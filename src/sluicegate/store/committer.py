@@ -1,9 +1,10 @@
 """What the writer's thread does with a group: append it to the journal, or commit it with all that waits in there.
 
 A group that a journal can hold is durable, and its callers are told, after one small write; it waits in memory and in the
-journal until it is filled into the database, many groups in one transaction: once there are `FILL` items, `FILL_SECONDS`
-after the first of them, or together with the first group that must be committed. What was acknowledged stays until a
-transaction that holds it is durable. While the database cannot be written nothing more is appended.
+journal until it is filled into the database, many groups in one transaction: once there are `FILL` items,
+`audit.journal_seconds` after the first of them, or together with the first group that must be committed. What was
+acknowledged stays until a transaction that holds it is durable. While the database cannot be written nothing more is
+appended.
 """
 
 import logging
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from sluicegate.settings import Audit
 from sluicegate.store.database import Database, Transaction
 from sluicegate.store.journal import Journal
 
@@ -22,10 +24,6 @@ T = TypeVar("T")
 
 FILL = 64
 """So many items in the journal are filled into the database at once, if their time has not come before."""
-FILL_SECONDS = 0.05
-"""How long an item stays in the journal alone: no reader of the database lags by more."""
-PROBE_SECONDS = 1.0
-"""How often a database that could not be written is tried again while nobody submits anything."""
 
 
 class WriteFailed(Exception):
@@ -105,8 +103,10 @@ Submitted = tuple[Batch, Any, Any]
 class Committer:
     """The writer's connection, its journal, and the batches it has met."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, audit: Audit) -> None:
         self._database = database
+        self._fill_seconds = audit.journal_seconds
+        self._probe_seconds = audit.probe_seconds
         self._transaction: Transaction | None = None
         self._met: list[Batch] = []
         self._journal: Journal | None = None
@@ -138,7 +138,7 @@ class Committer:
     def wait(self) -> float | None:
         """Seconds until there is something to do though nothing was submitted; None: there is not."""
         if self.broken:  # whoever sends nothing while the gateway is not ready must see when it is again
-            return PROBE_SECONDS
+            return self._probe_seconds
         due = self._fill_at
         for batch in self._met:
             other = batch.due()
@@ -162,7 +162,7 @@ class Committer:
         if noted.items:
             self._backlog += noted.items
             if self._fill_at is None:
-                self._fill_at = monotonic() + FILL_SECONDS
+                self._fill_at = monotonic() + self._fill_seconds
         return noted.results
 
     def _note(self, journal: Journal, batch: NotingBatch, items: Sequence[Any]) -> Noted | None:

@@ -91,7 +91,7 @@ class Writer:
         self._flush: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._works = Works()
-        self._committer = Committer(database)
+        self._committer = Committer(database, settings.audit)
         self._taken = 0
         """Offered rows that were written or dropped, so far."""
         self.lost = 0

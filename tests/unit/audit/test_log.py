@@ -11,7 +11,6 @@ from sluicegate.audit.sequencer import PUBLISHED
 from sluicegate.core.errors import AuditUnavailable
 from sluicegate.core.exchange import Spend
 from sluicegate.settings import Settings
-from sluicegate.store import committer
 from sluicegate.store.database import Database
 from tests.support.auditing import exchanges, intent, outcome, running, settings_in
 
@@ -262,11 +261,8 @@ def crashed(settings: Settings, folder: Path) -> Settings:
     return settings.model_copy(update={"data_dir": folder})
 
 
-async def test_what_a_crash_leaves_in_the_journal_comes_into_the_log_before_intents_are_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
-    settings = settings_in(tmp_path / "first")
+async def test_what_a_crash_leaves_in_the_journal_comes_into_the_log_before_intents_are_closed(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "first", journal_seconds=3_600)
     async with running(settings) as at:
         await at.log.append(intent("a" * 32))
         await at.log.append(outcome("a" * 32), [Spend("key:k", "2026-11-21", 1, 2)])
@@ -287,9 +283,8 @@ async def test_what_a_crash_leaves_in_the_journal_comes_into_the_log_before_inte
             assert spent(at.database) == {("key:k", "2026-11-21"): (1, 2)}
 
 
-async def test_a_journal_that_does_not_hold_is_refused_at_start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
-    settings = settings_in(tmp_path / "first")
+async def test_a_journal_that_does_not_hold_is_refused_at_start(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "first", journal_seconds=3_600)
     async with running(settings) as at:
         for _ in range(3):
             await at.log.append(intent())
@@ -306,11 +301,8 @@ async def test_a_journal_that_does_not_hold_is_refused_at_start(tmp_path: Path, 
         assert (await at.verify()).entries == 6
 
 
-async def test_an_older_database_is_refused_before_anything_comes_in_from_the_journal(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
-    settings = settings_in(tmp_path / "first")
+async def test_an_older_database_is_refused_before_anything_comes_in_from_the_journal(tmp_path: Path) -> None:
+    settings = settings_in(tmp_path / "first", journal_seconds=3_600)
     older = crashed(settings, tmp_path / "older")
     async with running(settings) as at:
         await exchanges(at.log, 3)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, text
 
 from sluicegate.store import committer as committers
-from sluicegate.store.committer import FILL, PROBE_SECONDS, Committer, Noted, WriteFailed
+from sluicegate.store.committer import FILL, Committer, Noted, WriteFailed
 from sluicegate.store.database import Database
 from sluicegate.store.journal import Journal, read
 from sluicegate.store.rows import Rows
@@ -47,13 +47,14 @@ class Names:
 
 class Bench:
     def __init__(self, folder: Path) -> None:
-        self.database = Database(settings_in(folder))
+        settings = settings_in(folder)
+        self.database = Database(settings)
         self.path = folder / "journal"
         journal = Journal.open(self.path, 64 * 1024)
         assert journal is not None
         self.journal = journal
         self.names = Names()
-        self.committer = Committer(self.database)
+        self.committer = Committer(self.database, settings.audit)
         self.committer.adopt(journal, self.names)
 
     def append(self, *items: str) -> Sequence[Any] | None:
@@ -121,7 +122,7 @@ def test_what_was_acknowledged_is_kept_until_it_can_be_committed(bench: Bench) -
         assert isinstance(result, WriteFailed)
         assert bench.append("c") is None  # nothing more is acknowledged
         assert (bench.committer.broken, bench.committer.behind) == (True, 1)
-        assert (bench.committer.wait(), read(bench.path)) == (PROBE_SECONDS, [b"a"])
+        assert (bench.committer.wait(), read(bench.path)) == (1.0, [b"a"])
     bench.names.failing = None
     assert bench.commit("c") == ["wrote c"]
     assert (bench.stored(), bench.committer.broken) == (["a", "c"], False)

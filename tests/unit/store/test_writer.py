@@ -10,7 +10,6 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from sluicegate.settings import Settings
-from sluicegate.store import committer
 from sluicegate.store.committer import Noted, WriteFailed
 from sluicegate.store.database import Database
 from sluicegate.store.journal import Journal, read
@@ -73,8 +72,8 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    made = Bench(tmp_path, queue=40, commit_timeout=30)
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    made = Bench(tmp_path, **{"queue": 40, "commit_timeout": 30, **getattr(request, "param", {})})
     made.writer.start()
     yield made
     made.batch.gate.set()
@@ -251,10 +250,8 @@ async def test_what_cannot_be_noted_is_acknowledged_with_all_before_it_in_the_da
     assert bench.names() == ["B", "a"]
 
 
-async def test_whoever_settles_reads_what_was_acknowledged(
-    bench: Bench, noting: Noting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(committer, "FILL_SECONDS", 3_600.0)
+@pytest.mark.parametrize("bench", [{"journal_seconds": 3_600}], indirect=True)
+async def test_whoever_settles_reads_what_was_acknowledged(bench: Bench, noting: Noting) -> None:
     for name in "abc":
         await bench.writer.submit(noting, name)
     assert bench.names() == []
