@@ -7,6 +7,7 @@ from sluicegate.core.dialect import Bounds, Form, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
+from sluicegate.dlp.documents import Documents, fixed
 from sluicegate.dlp.findings import CLEAN, Edit
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.policy import Policies
@@ -26,10 +27,11 @@ class InspectPrompt(Passive):
 
     name = "s4_inspect_prompt"
 
-    def __init__(self, policies: Policies, limits: Server) -> None:
-        """JSON inside strings is held to the `limits` of the body."""
+    def __init__(self, policies: Policies, limits: Server, documents: Documents) -> None:
+        """JSON inside strings is held to the `limits` of the body; `documents` reads files."""
         self._bounds = Bounds(limits.max_json_depth, limits.max_json_values)
         self._policies = policies
+        self._documents = documents
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Inspect. Raises UnknownPolicy where the use case names a policy that is not there, which refuses the exchange,
@@ -39,6 +41,8 @@ class InspectPrompt(Passive):
         policy = self._policies.policy(use_case.guardrail)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
+        if reading.files:
+            await self._documents.complete(reading)
         own = use_case.system_prompt
         spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
         if policy.prompt is None:
@@ -68,6 +72,8 @@ def _inspect(exchange: Exchange, inspection: Inspection, spans: Sequence[Span]) 
             edits[index] = each.edits
     find_across(inspection, spans, counts, edits, work)
     decision = inspection.decide(counts, REASONS)
+    if edits and (kinds := fixed(spans, edits)):
+        return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
     if edits and decision.verdict is not DENY and replace([(spans[index], edits[index]) for index in sorted(edits)]):
         exchange.edited = True
     return decision
