@@ -20,10 +20,10 @@ def pdf(*pages: str, extra: dict[str, bytes] | None = None) -> bytes:
     for index, page in enumerate(pages):
         content = page[1:].encode() if page.startswith("%") else _lines(page)
         packed = zlib.compress(content)
+        resources, more = given.get("resources", b""), given.get("page", b"")
         objects.append(
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents %d 0 R "
-            b"/Resources << /Font << /F1 3 0 R >> %s >> %s >>"
-            % (5 + 2 * index, given.get("resources", b""), given.get("page", b""))
+            b"/Resources << /Font << /F1 3 0 R >> %s >> %s >>" % (5 + 2 * index, resources, more)
         )
         objects.append(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%s\nendstream" % (len(packed), packed))
     objects += [value for name, value in given.items() if name.startswith("object")]
@@ -51,7 +51,7 @@ def rewritten(data: bytes, *, password: str | None = None, attachment: bytes | N
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(data)))
     if title:
         writer.add_metadata({"/Title": title})
-        writer.add_outline_item(title, page_number=0)
+        writer.add_outline_item(title=title, page_number=0)
     if attachment is not None:
         writer.add_attachment("notes.txt", attachment)
     if password is not None:
