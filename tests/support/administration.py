@@ -19,7 +19,8 @@ from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.roles import Role
 from sluicegate.identity.sessions import Sessions
 from sluicegate.identity.throttle import LoginThrottle
-from sluicegate.settings import ProviderSpec, Settings, SettingsError
+from sluicegate.objects import ProviderSpec
+from sluicegate.settings import Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer
