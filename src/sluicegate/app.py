@@ -10,10 +10,11 @@ from typing import Any
 
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
-from sluicegate.core.dialect import Dialect
+from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -113,6 +114,9 @@ class Gateway:
         self.changes = ControlChanges(settings.data_dir / FILE)
         self.keyring = KeyRing(self.database, settings.identity, self.changes)
         self.policies = policies
+        self.rows = RowWatch(
+            self.database, ControlChanges(settings.data_dir / FILE), policies.adopt, settings.dlp.rows_seconds
+        )
         self.pool = Pool(settings.upstream)
         self.catalog = Catalog(self.database, credential)
         self.prices = listing.book_for(settings.limits)
@@ -132,8 +136,7 @@ class Gateway:
         health = Health()
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
-        dialects = {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
-        call = Call(providers(settings.upstream, self.pool), dialects, health, settings.upstream)
+        call = Call(providers(settings.upstream, self.pool), self._dialects(), health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
@@ -149,6 +152,9 @@ class Gateway:
             call,
         )
 
+    def _dialects(self) -> Mapping[DialectName, Dialect]:
+        return {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
+
     def _show(self) -> None:
         """The state of queues and logs, beside what is counted per exchange."""
         metrics, writer = self.metrics, self.writer
@@ -156,22 +162,32 @@ class Gateway:
         metrics.counter(
             "sluicegate_traces_dropped", "Trace rows that were dropped.", lambda: self.traces.dropped + writer.lost
         )
+        state = self.policies.state
         metrics.gauge(
-            "sluicegate_guardrails_stale", "1 while the policy file is broken and an older one is in force.", self._stale
+            "sluicegate_guardrails_stale",
+            "1 while the guardrail policies are broken and older ones are in force.",
+            lambda: 0.0 if state.failure is None else 1.0,
         )
-
-    def _stale(self) -> float:
-        return 0.0 if self.policies.failure is None else 1.0
+        metrics.gauge(
+            "sluicegate_guardrails_loaded_timestamp_seconds",
+            "When the guardrail policies were last read well, in seconds since the epoch.",
+            lambda: state.loaded_at,
+        )
+        metrics.counter(
+            "sluicegate_guardrails_failed_loads", "Readings of the guardrail policies that failed.", lambda: state.failed
+        )
 
     async def start(self) -> None:
         """Open the log, load what is compiled in memory, and begin to watch. Raises AuditRollback, AuditDamaged."""
         self.writer.start()
         await self.audit.start()
+        await self.rows.load(first=True)
         await self._reload()
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
         gc.set_threshold(*COLLECT_EVERY)
-        self._tasks = [asyncio.ensure_future(self.policies.watch()), asyncio.ensure_future(self._offer_ollama())]
+        beside = (self.policies.watch(), self.rows.watch(), self._offer_ollama())
+        self._tasks = [asyncio.ensure_future(each) for each in beside]
 
     async def stop(self) -> None:
         """Settle what is under way, sign a last checkpoint and close everything; the server has stopped accepting."""
@@ -181,6 +197,7 @@ class Gateway:
         await self.audit.stop()
         await self.writer.stop()
         self.pool.close()
+        self.rows.close()
         self.changes.close()
         self.database.close()
 
@@ -190,6 +207,7 @@ class Gateway:
 
     async def _reload(self) -> None:
         """Compile anew what was compiled from control data."""
+        await self.rows.load()
         await listing.refresh(self.prices, self.database, self.writer)
         await self.catalog.reload()  # last: a deployment that can be reached has its price
 
@@ -221,6 +239,8 @@ class Gateway:
                 writer=self.writer,
                 log=self.audit,
                 keyring=self.keyring,
+                policies=self.policies,
+                dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,
                 resolve=resolve,

@@ -12,6 +12,10 @@ from sluicegate.audit.log import AuditLog
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.ids import new_id
 from sluicegate.core.provider import Place
+from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity.changes import ControlChanges
 from sluicegate.identity.keyring import KeyRing
 from sluicegate.identity.keys import digest, hint, mint
@@ -19,7 +23,7 @@ from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.roles import Role
 from sluicegate.identity.sessions import Sessions
 from sluicegate.identity.throttle import LoginThrottle
-from sluicegate.settings import ProviderSpec, Settings, SettingsError
+from sluicegate.settings import Dlp, ProviderSpec, Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer
@@ -27,6 +31,12 @@ from sluicegate.web.admin.api import create
 from sluicegate.web.admin.context import AdminContext
 
 NOW = 1_800_000_000.0
+POLICIES = """
+policies:
+  default: {prompt: {ticket: block, email: alert}, answer: {ticket: redact}}
+rules:
+  - {id: ticket, kind: ticket, severity: low, label: TICKET, pattern: 'T-[0-9]{4,6}'}
+"""
 PASSWORD = "correct horse battery staple"
 
 
@@ -116,6 +126,10 @@ class World:
         self.settings = settings
         self.a, self.b = Tenant("a"), Tenant("b")
         self.changes = 0
+        path = settings.data_dir / "policies.yaml"
+        path.write_text(POLICIES)
+        self.policies = Policies(Dlp(policies=str(path)))
+        self.stored = RowWatch(database, ControlChanges(settings.data_dir / "control.changed"), self.policies.adopt, 1)
         self.not_ready: str | None = None
         self.keyring = KeyRing(database, settings.identity, ControlChanges(settings.data_dir / "control.changed"))
         self.context = AdminContext(
@@ -123,6 +137,8 @@ class World:
             writer=writer,
             log=log,
             keyring=self.keyring,
+            policies=self.policies,
+            dialects={DialectName.OPENAI_CHAT: OpenAIChat(), DialectName.ANTHROPIC_MESSAGES: AnthropicMessages()},
             on_change=self._changed,
             settings=settings,
             resolve=resolve,
@@ -139,6 +155,7 @@ class World:
 
     async def _changed(self) -> None:
         self.changes += 1
+        await self.stored.load()
 
     async def _ready(self) -> str | None:
         return self.not_ready

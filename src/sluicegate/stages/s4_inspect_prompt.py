@@ -36,7 +36,7 @@ class InspectPrompt(Passive):
         and InvalidRequest for JSON inside a string that is beyond the bounds of the body.
         """
         use_case = exchange.grant.use_case
-        policy = self._policies.policy(use_case.guardrail)
+        policy = self._policies.policy(use_case.guardrail, exchange.grant.organisation)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
         own = use_case.system_prompt

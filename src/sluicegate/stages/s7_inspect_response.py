@@ -27,7 +27,7 @@ class InspectResponse(Passive):
 
     def guard(self, exchange: Exchange) -> Guard | None:
         """A guard that lives until the exchange is settled; None if the policy has nothing for answers."""
-        policy = self._policies.policy(exchange.grant.use_case.guardrail)
+        policy = self._policies.policy(exchange.grant.use_case.guardrail, exchange.grant.organisation)
         if policy.answer is None:
             return None
         guard = StreamGuard(

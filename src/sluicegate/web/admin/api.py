@@ -11,6 +11,7 @@ from sluicegate.web.admin.audit import AuditRoutes
 from sluicegate.web.admin.context import AdminContext
 from sluicegate.web.admin.deployments import DeploymentRoutes
 from sluicegate.web.admin.guarded import check, route_class
+from sluicegate.web.admin.guardrails import GuardrailRoutes
 from sluicegate.web.admin.health import HealthRoutes
 from sluicegate.web.admin.keys import KeyRoutes
 from sluicegate.web.admin.providers import ProviderRoutes
@@ -25,6 +26,7 @@ RESOURCES = (
     KeyRoutes,
     ProviderRoutes,
     DeploymentRoutes,
+    GuardrailRoutes,
     AuditRoutes,
     HealthRoutes,
 )

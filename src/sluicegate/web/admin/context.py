@@ -6,6 +6,8 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.dlp.policy import Policies
 from sluicegate.identity.keyring import KeyRing, Reads
 from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.sessions import Caller, Sessions
@@ -43,6 +45,8 @@ class AdminContext:
     writer: Writes
     log: Acts
     keyring: KeyRing
+    policies: Policies
+    dialects: Mapping[DialectName, Dialect]
     on_change: Callable[[], Awaitable[None]]
     """Called after every committed change of control data: compile anew what was compiled from it."""
     settings: Settings
