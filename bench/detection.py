@@ -16,7 +16,7 @@ from typing import Any
 from sluicegate.dlp.channel import TextChannel
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.settings import Dlp
 
 Row = dict[str, Any]

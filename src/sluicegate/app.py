@@ -10,10 +10,11 @@ from typing import Any
 
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
-from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.dialect import Bounds, Dialect, DialectName
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
@@ -72,6 +73,11 @@ def surfaces() -> Mapping[str, Surface]:
         ("/anthropic/v1/messages", messages),
     )
     return {path: Surface(path, dialect) for path, dialect in mounted}
+
+
+def inspecting(policies: PolicySource, settings: Settings) -> tuple[InspectPrompt, InspectResponse]:
+    """The stages that inspect prompt and answer; the playground and commands use them as the path does."""
+    return InspectPrompt(policies, settings.server), InspectResponse(policies, settings.dlp)
 
 
 def prepare(settings: Settings) -> FirstStart | None:
@@ -136,16 +142,17 @@ class Gateway:
         health = Health()
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
+        inspect_prompt, inspect_response = inspecting(self.policies, settings)
         call = Call(providers(settings.upstream, self.pool), self._dialects(), health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
                 Scope(settings.server),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
-                InspectPrompt(self.policies, settings.server),
+                inspect_prompt,
                 Route(self.catalog, health),
                 call,
-                InspectResponse(self.policies, settings.dlp),
+                inspect_response,
                 Record(self.audit),
                 Watch(self.traces, self.metrics),
             ),
@@ -231,8 +238,10 @@ class Gateway:
         from sluicegate.web.admin.api import create
         from sluicegate.web.admin.context import AdminContext
         from sluicegate.web.peer import Peers
+        from sluicegate.web.trial import Trial
 
         settings = self._settings
+        limits = Bounds(settings.server.max_json_depth, settings.server.max_json_values)
         return create(
             AdminContext(
                 database=self.database,
@@ -240,6 +249,7 @@ class Gateway:
                 log=self.audit,
                 keyring=self.keyring,
                 policies=self.policies,
+                trial=Trial(lambda policies: inspecting(policies, settings), settings.dlp.max_findings, limits),
                 dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,

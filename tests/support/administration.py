@@ -8,13 +8,14 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection
 
+from sluicegate.app import inspecting
 from sluicegate.audit.log import AuditLog
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.ids import new_id
 from sluicegate.core.provider import Place
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity.changes import ControlChanges
 from sluicegate.identity.keyring import KeyRing
@@ -29,6 +30,7 @@ from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer
 from sluicegate.web.admin.api import create
 from sluicegate.web.admin.context import AdminContext
+from sluicegate.web.trial import Trial
 
 NOW = 1_800_000_000.0
 POLICIES = """
@@ -55,7 +57,7 @@ class Tenant:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.organisation, self.team, self.use_case, self.key_id = (new_id() for _ in range(4))
+        self.organisation, self.team, self.use_case, self.key_id, self.guardrail = (new_id() for _ in range(5))
         self.key = mint()
 
     def insert(self, connection: Connection) -> None:
@@ -100,6 +102,9 @@ class Tenant:
             rotated_to=None,
             **within,
         )
+        guardrail = {"id": self.guardrail, "version": 1, "name": "mine", "note": "", "active": True, "created_by": "user:x"}
+        document = {"prompt": {"ticket": "redact"}, "answer": {}}
+        connection.execute(tables.guardrail.insert().values(**guardrail, document=document, created_at=NOW, **within))
 
 
 def put(connection: Connection, table: Any, **values: Any) -> None:
@@ -138,6 +143,7 @@ class World:
             log=log,
             keyring=self.keyring,
             policies=self.policies,
+            trial=Trial(lambda policies: inspecting(policies, settings), 100),
             dialects={DialectName.OPENAI_CHAT: OpenAIChat(), DialectName.ANTHROPIC_MESSAGES: AnthropicMessages()},
             on_change=self._changed,
             settings=settings,

@@ -1,29 +1,38 @@
-"""Guardrail policies: a file that names rules or kinds and what is done about each, read again when it changes."""
+"""Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from time import time
-from typing import Literal
+from typing import Protocol
 
 import msgspec
-import yaml
 
+from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
+from sluicegate.dlp.policy_file import (
+    Mode,
+    Named,
+    Override,
+    PolicySpec,
+    Subject,
+    names,
+    read_book,
+    read_policy,
+    refusals,
+    treatments,
+)
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey, said
 from sluicegate.settings import Dlp
-
-log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
 MAX_RULES = 10_000
+MAX_CALLERS = 4_096
+"""Callers for whom it is remembered which override fits, before all are forgotten."""
 
 
 class PolicyError(Exception):
@@ -38,37 +47,45 @@ class RowError(PolicyError):
         self.place = place
 
 
-class PolicySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One policy as written. A name in `prompt` and `answer` is one of `names`; the narrowest one counts."""
-
-    prompt: dict[str, Action]
-    answer: dict[str, Action]
-    unscannable: Literal["allow", "block"] = "allow"
-    description: str = ""
-
-
-class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: policies by name, and rules of one's own beside the packs that ship."""
-
-    policies: dict[str, dict[str, object]]
-    rules: tuple[Rule, ...] = ()
-
-
 class Chosen(msgspec.Struct, frozen=True):
     """What a scanner looks for: the ids of its rules, and those that are not of the packs, encoded."""
 
     rules: tuple[str, ...]
-    own: bytes
+    own: tuple[bytes, ...]
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """A policy, compiled. An inspection is None where the policy has nothing for that direction."""
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy, compiled, for those callers whom no override fits. An inspection is None where there is nothing to do."""
 
     name: str
     version: str
     prompt: Inspection | None
     answer: Inspection | None
-    unscannable_blocks: bool
+    shadow: bool = False
+    """Whether nothing is done at all, not even where something could not be inspected."""
+    unscannable: Mapping[str, bool]
+    """Whether a kind of what cannot be read is refused (`*`: any other kind)."""
+    overrides: Sequence[tuple[Override, "Policy"]] = ()
+    _known: dict[tuple[str, str, str], "Policy"] = msgspec.field(default_factory=dict)
+
+    def refuses(self, kind: str) -> bool:
+        """Whether the policy, enforced or in shadow, names `block` for this kind of what cannot be read."""
+        blocks = self.unscannable.get(kind)
+        return self.unscannable["*"] if blocks is None else blocks
+
+    def for_(self, team: str, role: str, team_name: str = "") -> "Policy":
+        """The policy as it is for a caller of this team (by id and by name) in this role."""
+        if not self.overrides:
+            return self
+        caller = team, role, team_name
+        known = self._known.get(caller)
+        if known is None:
+            teams = (team, team_name) if team_name else (team,)
+            known = next((policy for override, policy in self.overrides if override.fits(teams, role)), self)
+            if len(self._known) >= MAX_CALLERS:
+                self._known.clear()
+            self._known[caller] = known
+        return known
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -80,8 +97,8 @@ class Edition(msgspec.Struct, frozen=True):
     """Those of one organisation alone, by its id and their name."""
     broken: Mapping[RowKey, str]
     """Rows that cannot be compiled and that nothing was in force instead of, and why: what names one of them is refused."""
-    rules: Sequence[Rule]
-    """What every policy can name: the rules of the packs and of the file."""
+    subjects: Sequence[Subject]
+    """What every policy can name: the rules of the packs and of the file, and the signals of detectors."""
     file: Set[str]
     """The names of the file's policies."""
     scanners: Mapping[Chosen, Scanner]
@@ -93,127 +110,33 @@ class Edition(msgspec.Struct, frozen=True):
 
     def policy(self, name: str, organisation: str | None = None) -> Policy:
         """The policy that a use case of `organisation` means by `name`. Raises UnknownPolicy, which refuses the exchange."""
-        policy = self.own.get((organisation, name)) if self.own and organisation is not None else None
-        if policy is None and (organisation, name) not in self.broken and (None, name) not in self.broken:
+        if not self.own and not self.broken:
             policy = self.policies.get(name)
+        else:
+            policy = None if organisation is None else self.own.get((organisation, name))
+            if policy is None and (organisation, name) not in self.broken and (None, name) not in self.broken:
+                policy = self.policies.get(name)
         if policy is None:
             raise UnknownPolicy(f"no guardrail policy is called {name!r}")
         return policy
+
+
+class PolicySource(Protocol):
+    """Where the inspecting stages find the policy of a use case."""
+
+    def policy(self, name: str, organisation: str | None = None) -> Policy:
+        """The policy that a use case of `organisation` means by `name`. Raises UnknownPolicy."""
 
 
 class UnknownPolicy(Exception):
     """A use case names a guardrail policy that there is not, or that cannot be compiled."""
 
 
-class State(msgspec.Struct):
-    """How the last readings of the policies went."""
-
-    loaded_at: float
-    """Seconds since the epoch of the last one that was good."""
-    failure: str | None = None
-    """Why what stands in the file and the rows now is not what is in force; None where it is."""
-    failed: int = 0
-    """How many failed since the start."""
-
-
-class Policies:
-    """The policies in force. An edition is swapped whole, so that one look-up sees one version."""
-
-    def __init__(self, settings: Dlp, kept: Path | None = None, rows: Sequence[PolicyRow] = ()) -> None:
-        """Read and compile, which takes a while, unless the folder `kept` has the automata already. Raises PolicyError."""
-        self._settings = settings
-        self._kept = kept
-        self.path = Path(settings.policies) if settings.policies else SHIPPED
-        self.rows = tuple(rows)
-        """The rows in force beside the file, or those that could not be compiled with it."""
-        self._alone = asyncio.Lock()
-        self._warm: Mapping[Chosen, Scanner] = {}
-        self.edition = compile_edition(self.path, settings, kept, self.rows)
-        self.state = State(time())
-
-    @property
-    def version(self) -> str:
-        """The version in force."""
-        return self.edition.version
-
-    @property
-    def failure(self) -> str | None:
-        """Why the file and the rows as they are now are not what is in force; None where they are."""
-        return self.state.failure
-
-    def policy(self, name: str, organisation: str | None = None) -> Policy:
-        """The policy in force that a use case of `organisation` means by `name`. Raises UnknownPolicy."""
-        return self.edition.policy(name, organisation)
-
-    async def reload(self) -> bool:
-        """Read the file again, off the event loop; a broken one leaves the old edition in force. True if it was good."""
-        return await self.adopt(None)
-
-    async def adopt(self, rows: Sequence[PolicyRow] | None, *, first: bool = False) -> bool:
-        """Compile the file with these rows, unless None with the ones known; True if that is in force now.
-
-        The `first` time nothing is in force that could stay in place of a row that cannot be compiled: it is left out, and
-        what names it is refused until it is put right.
-        """
-        async with self._alone:
-            if rows is not None:
-                self.rows = tuple(rows)
-            try:
-                excused = frozenset(row.key for row in self.rows) if first else frozenset(self.edition.broken)
-                edition = await self._compiled(self.rows, excused)
-            except PolicyError as error:
-                self._failed(str(error))
-                return False
-            if edition.version != self.edition.version:
-                self.edition = edition
-                log.info("guardrail policies read", extra={"policy_version": edition.version})
-            self._warm = {}
-            self.state.loaded_at = time()
-            self.state.failure = None
-            if edition.broken:
-                self._failed("; ".join(edition.broken.values()))
-            return not edition.broken
-
-    async def check(self, row: PolicyRow) -> None:
-        """Whether `row` could be in force beside the file; rows know nothing of each other. Raises PolicyError."""
-        async with self._alone:
-            edition = await self._compiled([row])
-            self._warm = edition.scanners  # it is about to be asked for
-
-    async def _compiled(self, rows: Sequence[PolicyRow], excused: Set[RowKey] = frozenset()) -> Edition:
-        known = {**self._warm, **self.edition.scanners}
-        return await asyncio.to_thread(compile_edition, self.path, self._settings, self._kept, rows, known, excused)
-
-    def _failed(self, why: str) -> None:
-        self.state.failure = why
-        self.state.failed += 1
-        log.error("the guardrail policies are broken; the old ones stay in force: %s", why)
-
-    async def watch(self, after: Callable[[bool], None] | None = None) -> None:
-        """Read the file again whenever it changes, until cancelled. Returns at once for the file that ships.
-
-        `after` is told of each reading whether the file was good.
-        """
-        if not self._settings.policies:
-            return
-        from watchfiles import awatch  # only an installation with its own file needs its memory
-
-        path = self.path.absolute()
-        names = (path.name, "..data")  # the second is how a mounted configuration map changes
-        # The folder is watched: an editor replaces the file, and a watch on the file itself would be lost with it.
-        changes = awatch(
-            path.parent, watch_filter=lambda _, changed: Path(changed).name in names, debounce=100, step=20, recursive=False
-        )
-        async for _ in changes:
-            good = await self.reload()
-            if after is not None:
-                after(good)
-
-
 def compile_edition(
     path: Path,
     settings: Dlp,
     kept: Path | None = None,
+    detectors: Sequence[Detector] = (),
     rows: Sequence[PolicyRow] = (),
     known: Mapping[Chosen, Scanner] | None = None,
     excused: Set[RowKey] = frozenset(),
@@ -226,132 +149,37 @@ def compile_edition(
         content = path.read_bytes()
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
-        spec = msgspec.convert(yaml.safe_load(content), PolicyFile)
+        book = read_book(content)
         packs, pack_bytes = _packs()
+        own = placed(book.rules)
         version = sha256(b"\0".join((content, pack_bytes, *filter(None, (said(rows),))))).hexdigest()[:16]
-        compiler = _Compiler([rule for pack in packs for rule in pack.rules], spec, version, settings, kept, known or {})
-        policies = {name: compiler.policy(name, each, where=f"policies.{name}") for name, each in spec.policies.items()}
-        compiler.finish()
-    except yaml.YAMLError as error:
-        raise PolicyError(f"{path}: {_place(error)}") from None
-    except (OSError, UnicodeDecodeError, msgspec.ValidationError, RuleError) as error:
+        press = _Press(settings, kept, [rule for pack in packs for rule in pack.rules], own, detectors, version, known or {})
+        policies = press.policies(book.policies)
+    except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
-    own: dict[tuple[str, str], Policy] = {}
+    file = frozenset(policies)
+    of: dict[tuple[str, str], Policy] = {}
     broken: dict[RowKey, str] = {}
     for row in rows:
         try:
-            policy = compiler.row(row)
+            policy = press.row(row)
         except RuleError as error:
+            wrong = RowError(row, str(error).removeprefix(f"policies.{row.name}").lstrip(".: "))
             if row.key not in excused:
-                raise RowError(row, str(error)) from None
-            broken[row.key] = f"{row.where}: {error}"
+                raise wrong from None
+            broken[row.key] = str(wrong)
             continue
         if row.organisation is None:
             policies[row.name] = policy
         else:
-            own[row.organisation, row.name] = policy
-    return Edition(version, policies, own, broken, compiler.rules, frozenset(spec.policies), compiler.scanners)
+            of[row.organisation, row.name] = policy
+    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
 
 
 @cache
 def _packs() -> tuple[Sequence[Pack], bytes]:
     """The packs that ship, which stay what they are while the process lives."""
     return shipped()
-
-
-def _place(error: yaml.YAMLError) -> str:
-    """What is wrong where, without a quotation of the file."""
-    if not isinstance(error, yaml.MarkedYAMLError):
-        return "no YAML"
-    mark = error.problem_mark or error.context_mark
-    said = ", ".join(part for part in (error.context, error.problem) if part)
-    return said if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {said}"
-
-
-class _Compiler:
-    """Makes the policies of one edition, which share what they can."""
-
-    def __init__(
-        self,
-        packs: Sequence[Rule],
-        file: PolicyFile,
-        version: str,
-        settings: Dlp,
-        kept: Path | None,
-        known: Mapping[Chosen, Scanner],
-    ) -> None:
-        self._own = placed(file.rules)
-        self._rules = _rules([*packs, *self._own])
-        self._packs = frozenset(rule.id for rule in packs)
-        self._version = version
-        self._settings = settings
-        self._kept = kept
-        self._known = known
-        self._judged = Judged(settings.judged_texts)
-        self._used: set[int] = set()
-        """The identities of the rules, other than the packs', that a scanner was made for."""
-        self.scanners: dict[Chosen, Scanner] = {}
-
-    @property
-    def rules(self) -> Sequence[Rule]:
-        """The rules that every policy knows."""
-        return tuple(self._rules.values())
-
-    def policy(self, name: str, written: object, rules: Sequence[Rule] = (), where: str = "") -> Policy:
-        """The policy written so; `rules` are its own, which no other knows. Raises RuleError."""
-        try:
-            spec = msgspec.convert(written, PolicySpec)
-        except msgspec.ValidationError as error:
-            raise RuleError(f"{where}: {error}" if where else str(error)) from None
-        prefix = f"{where}." if where else ""
-        known = _rules([*self._rules.values(), *rules]) if rules else self._rules
-        return Policy(
-            name,
-            self._version,
-            self._inspection(f"{prefix}prompt", spec.prompt, known),
-            self._inspection(f"{prefix}answer", spec.answer, known, always=spec.unscannable == "block"),
-            spec.unscannable == "block",
-        )
-
-    def row(self, row: PolicyRow) -> Policy:
-        """The policy of a row. Raises RuleError."""
-        try:
-            rules = placed(msgspec.convert(row.document.get("rules", ()), tuple[Rule, ...]))
-        except msgspec.ValidationError as error:
-            raise RuleError(f"rules: {error}") from None
-        policy = self.policy(row.name, {key: each for key, each in row.document.items() if key != "rules"}, rules)
-        self._refuse_unusable(rules)
-        return policy
-
-    def finish(self) -> None:
-        """Raises RuleError for a rule of the file that cannot be used, even where no policy names it."""
-        self._refuse_unusable(self._own)
-
-    def _refuse_unusable(self, rules: Sequence[Rule]) -> None:
-        Scanner([rule for rule in rules if id(rule) not in self._used])
-
-    def _inspection(
-        self, where: str, named: Mapping[str, Action], rules: Mapping[str, Rule], *, always: bool = False
-    ) -> Inspection | None:
-        known = {name for rule in rules.values() for name in names(rule)}
-        for name in named:
-            if name not in known:
-                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
-        chosen = {rule.id: _action(rule, named) for rule in rules.values()}
-        looked_for = [rules[id] for id in sorted(chosen) if chosen[id] is not Action.ALLOW]
-        if not looked_for and not always:
-            return None
-        scanner = self._scanner(looked_for)
-        settings = self._settings
-        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates)
-
-    def _scanner(self, rules: Sequence[Rule]) -> Scanner:
-        own = [rule for rule in rules if rule.id not in self._packs]
-        key = Chosen(tuple(rule.id for rule in rules), msgspec.json.encode(own) if own else b"")
-        scanner = self.scanners.get(key) or self._known.get(key) or Scanner(rules, self._kept)
-        self.scanners[key] = scanner
-        self._used |= {id(rule) for rule in own}
-        return scanner
 
 
 def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
@@ -365,11 +193,115 @@ def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
     return named
 
 
-def names(rule: Rule) -> tuple[str, ...]:
-    """What a policy can call `rule`, the narrowest first; `*` last, which is always known."""
-    place = rule.jurisdiction
-    return rule.id, f"{rule.kind}.{place}", f"*.{place}", rule.kind, "*"
+class _Press:
+    """Makes policies: each set of rules is compiled once, however many policies and directions look for it."""
+
+    def __init__(
+        self,
+        settings: Dlp,
+        kept: Path | None,
+        packs: Sequence[Rule],
+        own: Sequence[Rule],
+        detectors: Sequence[Detector],
+        version: str,
+        known: Mapping[Chosen, Scanner],
+        base: "_Press | None" = None,
+    ) -> None:
+        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`."""
+        self._settings = settings
+        self._kept = kept
+        self._packs = packs
+        self._own = own
+        self._detectors = detectors
+        self._version = version
+        self._ready = known
+        self._rules = _rules([*packs, *own])
+        subjects: list[Subject] = [*self._rules.values()]
+        for signal in (signal for each in detectors for signal in each.signals):
+            if any(signal.id == subject.id for subject in subjects):
+                raise RuleError(f"rules: two are called {signal.id}")
+            subjects.append(signal)
+        self.subjects: Sequence[Subject] = subjects
+        self._known = {name for subject in subjects for name in names(subject)}
+        self._own_ids = frozenset(rule.id for rule in own)
+        self.scanners: dict[Chosen, Scanner] = {} if base is None else base.scanners
+        self._judged: Judged = Judged(settings.judged_texts) if base is None else base._judged
+
+    def policies(self, specs: Mapping[str, PolicySpec]) -> dict[str, Policy]:
+        """All policies, compiled. Raises RuleError."""
+        made = {name: self._policy(name, each) for name, each in specs.items()}
+        self._refuse_unusable(self._own)
+        return made
+
+    def row(self, row: PolicyRow) -> Policy:
+        """The policy of a row, whose own rules no other knows. Raises RuleError."""
+        document = {key: value for key, value in row.document.items() if key != "rules"}
+        try:
+            rules = placed(msgspec.convert(row.document.get("rules", ()), tuple[Rule, ...]))
+        except msgspec.ValidationError as error:
+            raise RuleError(f"rules: {error}") from None
+        spec = read_policy(row.name, document)
+        if not rules:
+            return self._policy(row.name, spec)
+        own = [*self._own, *rules]
+        press = _Press(self._settings, self._kept, self._packs, own, self._detectors, self._version, self._ready, self)
+        policy = press._policy(row.name, spec)
+        press._refuse_unusable(rules)
+        return policy
+
+    def _refuse_unusable(self, rules: Sequence[Rule]) -> None:
+        """Raises RuleError for one of the rules that cannot be used, even where no policy names it."""
+        used = {each for chosen in self.scanners for each in chosen.own}
+        Scanner([rule for rule in rules if _encoded(rule) not in used])
+
+    def _policy(self, name: str, spec: PolicySpec) -> Policy:
+        where = f"policies.{name}"
+        overrides = []
+        for number, override in enumerate(spec.overrides):
+            place = f"{where}.overrides[{number}]"
+            for direction, named in (("prompt", override.prompt), ("answer", override.answer)):
+                self._check(f"{place}.{direction}", named)
+            overrides.append((override, self._policy(name, spec.under(override))))
+        self._check(f"{where}.prompt", spec.prompt)
+        self._check(f"{where}.answer", spec.answer)
+        unscannable = refusals(spec.unscannable)
+        return Policy(
+            name=name,
+            version=self._version,
+            prompt=self._inspection(spec.prompt, spec.mode),
+            answer=self._inspection(spec.answer, spec.mode, always=any(unscannable.values())),
+            shadow=spec.mode == "shadow",
+            unscannable=unscannable,
+            overrides=overrides,
+        )
+
+    def _check(self, where: str, named: Named) -> None:
+        for name in named:
+            if name not in self._known:
+                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
+
+    def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
+        chosen = {
+            subject.id: treatment
+            for subject, treatment in zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
+            if treatment.action is not Action.ALLOW
+        }
+        if not chosen and not always:
+            return None
+        settings = self._settings
+        scanner = self._scanner([self._rules[id] for id in sorted(chosen) if id in self._rules])
+        detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
+        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, detectors)
+
+    def _scanner(self, rules: Sequence[Rule]) -> Scanner:
+        own = tuple(_encoded(rule) for rule in rules if rule.id in self._own_ids)
+        key = Chosen(tuple(rule.id for rule in rules), own)
+        scanner = self.scanners.get(key) or self._ready.get(key)
+        if scanner is None:
+            scanner = Scanner(rules, self._kept)
+        self.scanners[key] = scanner
+        return scanner
 
 
-def _action(rule: Rule, named: Mapping[str, Action]) -> Action:
-    return next((named[name] for name in names(rule) if name in named), Action.ALLOW)
+def _encoded(rule: Rule) -> bytes:
+    return msgspec.json.encode(rule)

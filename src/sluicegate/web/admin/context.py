@@ -7,13 +7,14 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from sluicegate.core.dialect import Dialect, DialectName
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.identity.keyring import KeyRing, Reads
 from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.sessions import Caller, Sessions
 from sluicegate.identity.throttle import LoginThrottle
 from sluicegate.settings import Settings
 from sluicegate.store.declared import Resolve
+from sluicegate.web.trial import Trial
 
 T = TypeVar("T")
 
@@ -46,6 +47,7 @@ class AdminContext:
     log: Acts
     keyring: KeyRing
     policies: Policies
+    trial: Trial
     dialects: Mapping[DialectName, Dialect]
     on_change: Callable[[], Awaitable[None]]
     """Called after every committed change of control data: compile anew what was compiled from it."""

@@ -7,7 +7,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection, RowMapping, func, select
 
 from sluicegate.core.ids import new_id
-from sluicegate.dlp.policy import Edition, PolicyError, RowError
+from sluicegate.dlp.policy import SHIPPED, Edition, PolicyError, RowError
 from sluicegate.dlp.policy_rows import PolicyRow, latest
 from sluicegate.identity.sessions import Caller
 from sluicegate.store import tables
@@ -84,21 +84,21 @@ class GuardrailRoutes:
             "failure": state.failure if whole else None,
             "failed_loads": state.failed,
             "loaded_at": datetime.fromtimestamp(state.loaded_at, UTC),
-            "file": (self._context.settings.dlp.policies or None) if whole else None,
+            "file": str(policies.path) if whole and policies.path != SHIPPED else None,
             "policies": _named(policies.edition, caller),
         }
 
     async def names(self, caller: Current) -> Record:
         """What a policy can name, and the policies that a use case can name."""
         policies = self._context.policies
-        rules = policies.edition.rules
+        subjects = policies.edition.subjects
         return {
             "rules": [
-                {name: getattr(rule, name) for name in models.GuardrailRule.model_fields}
-                for rule in sorted(rules, key=lambda rule: rule.id)
+                {name: getattr(subject, name) for name in models.GuardrailRule.model_fields}
+                for subject in sorted(subjects, key=lambda subject: subject.id)
             ],
-            "kinds": sorted({rule.kind for rule in rules}),
-            "jurisdictions": sorted({rule.jurisdiction for rule in rules}),
+            "kinds": sorted({subject.kind for subject in subjects}),
+            "jurisdictions": sorted({subject.jurisdiction for subject in subjects}),
             "policies": _named(policies.edition, caller),
         }
 

@@ -49,14 +49,17 @@ async def test_the_life_of_a_policy(world: World) -> None:
         assert blocks(world, "default")
         ended = (await client.post(f"{one}/deactivate", json={})).json()
         assert (ended["version"], ended["active"]) == (4, False)
-        assert world.policies.version == before
+        assert world.policies.version != before, "the rows of both tenants count now as well"
         found = (await client.get(one)).json()
         assert found["version"] == 4
         assert [each["version"] for each in found["versions"]] == [4, 3, 2, 1]
         assert (await client.get(f"{one}/versions/2")).json()["document"] == ALERTS
         assert (await client.get(f"{one}/versions/5")).status_code == 404
         assert (await client.get(f"{one}/versions/x")).status_code == 404
-        assert [each["id"] for each in (await client.get(PATH)).json()["items"]] == [found["id"]]
+        mine = [world.a.guardrail, world.b.guardrail]
+        assert [each["id"] for each in (await client.get(PATH)).json()["items"]] == [*mine, found["id"]]
+        first = (await client.get(f"{PATH}?limit=1")).json()
+        assert ([each["id"] for each in first["items"]], first["next"]) == (mine[:1], mine[0])
         assert (await client.get(f"{PATH}?cursor={found['id']}")).json() == {"items": [], "next": None}
     assert len(await acts(world)) == 4
     assert f'"guardrail:{found["id"]}:3"'.encode() in (await acts(world))[2]
@@ -75,9 +78,9 @@ async def test_a_policy_of_an_organisation_is_its_own(world: World) -> None:
     async with world.client("owner@all") as client:
         both = await client.post(PATH, json={"name": "default", "document": ALERTS})
         assert both.status_code == 201
-        assert len((await client.get(PATH)).json()["items"]) == 2
+        assert len((await client.get(PATH)).json()["items"]) == 4
     async with world.client("owner@a") as client:
-        assert len((await client.get(PATH)).json()["items"]) == 1
+        assert len((await client.get(PATH)).json()["items"]) == 2
         assert (await client.get(f"{PATH}/{both.json()['id']}")).status_code == 404
     assert blocks(world, "default", world.a.organisation)
 
@@ -107,8 +110,8 @@ async def test_rules_of_a_row_are_known_to_it_alone(world: World) -> None:
         ({"prompt": {}}, "answer"),
         ({"prompt": {}, "answer": {}, "more": 1}, "more"),
         ({"prompt": {}, "answer": {}, "rules": [{"id": "x"}]}, "$[0]"),
-        ({**OWN, "rules": [{**OWN["rules"][0], "pattern": "(?=a)b"}]}, "rule badge: pattern refused"),  # type: ignore[index, dict-item]  # a document of any shape
-        ({**OWN, "rules": [{**OWN["rules"][0], "id": "ticket"}]}, "two are called ticket"),  # type: ignore[index, dict-item]
+        ({**OWN, "rules": [{**OWN["rules"][0], "pattern": "(?=a)b"}]}, "rule badge: pattern refused"),  # type: ignore[index]  # a document of any shape
+        ({**OWN, "rules": [{**OWN["rules"][0], "id": "ticket"}]}, "two are called ticket"),  # type: ignore[index]
     ],
 )
 async def test_what_does_not_compile_never_gets_in(world: World, document: dict[str, Any], why: str) -> None:

@@ -16,7 +16,13 @@ BY_ID = [
     and route.tenant_scope is TenantScope.ORGANISATION
     and "{id}" in route.path
 ]
-LISTS = {"organisations": "organisation", "teams": "team", "use-cases": "use_case", "keys": "key_id"}
+LISTS = {
+    "organisations": "organisation",
+    "teams": "team",
+    "use-cases": "use_case",
+    "keys": "key_id",
+    "guardrails": "guardrail",
+}
 BODIES = {
     "teams": {"budgets": [{"period": "day", "tokens": 1}]},
     "use-cases": {"purpose": "taken over"},
