@@ -9,14 +9,15 @@ from typing import Any, Protocol
 
 import msgspec
 
-from sluicegate.core.decision import Decision, Verdict
+from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.core.dialect import BOUNDS, Bounds, Dialect, DialectName, Form, Json, Place, Span, SystemMode
-from sluicegate.core.errors import Denied
+from sluicegate.core.errors import Denied, InvalidRequest
 from sluicegate.core.event import whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.core.identity import Classification, Grant, RateLimit, UseCase
 from sluicegate.core.ids import new_id
 from sluicegate.core.stage import Stage
+from sluicegate.dialects.document import parse
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.findings import Action, Edit, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
@@ -48,7 +49,7 @@ class Only:
         return self._policy
 
 
-class Caller(msgspec.Struct, frozen=True):
+class Subject(msgspec.Struct, frozen=True):
     """Who the text is taken to be from."""
 
     team: str = ""
@@ -111,28 +112,31 @@ class Trial:
         self._most = most
         self._bounds = bounds
 
-    async def prompt(self, policy: Policy, dialect: Dialect, document: Json, caller: Caller) -> Result:
-        """Inspect a request, which may be edited. Raises InvalidRequest for JSON in a string that is beyond the bounds."""
+    async def prompt(self, policy: Policy, dialect: Dialect, document: Json, subject: Subject) -> Result:
+        """Inspect a request. Raises InvalidRequest for what the path would refuse as one."""
+        document = self._strict(document)
+        dialect.read(document)
         stage, _ = self._inspecting(Only(policy))
-        policy = policy.for_(caller.team, caller.role, caller.team)
+        policy = policy.for_(subject.team, subject.role, subject.team)
         spans = [span for span in dialect.spans(document, self._bounds).spans if span.text]
         findings, complete = self._located(policy.prompt, spans, _paths(document, spans))
-        made = _exchange(dialect, caller)
+        made = _exchange(dialect, subject)
         made.document = document
         decision = await stage.admit(made)
         await stage.settle(made)
         left = None if decision.verdict is Verdict.DENY else document
         return Result(decision, findings, complete, left, made.edited, made.on_prem_only)
 
-    async def answer(self, policy: Policy, dialect: Dialect, document: Json, caller: Caller) -> Result:
-        """Inspect an answer, which may be edited."""
+    async def answer(self, policy: Policy, dialect: Dialect, document: Json, subject: Subject) -> Result:
+        """Inspect an answer. Raises InvalidRequest where it is beyond the bounds of a body."""
+        document = self._strict(document)
         _, stage = self._inspecting(Only(policy))
-        policy = policy.for_(caller.team, caller.role, caller.team)
+        policy = policy.for_(subject.team, subject.role, subject.team)
         event = whole(document)
         pieces = [piece for piece in dialect.pieces(event) if piece.text]
         spans = [Span(piece.holder, piece.key, piece.text, Place.OTHER) for piece in pieces]
         findings, complete = self._located(policy.answer, spans, _paths(document, spans))
-        made = _exchange(dialect, caller)
+        made = _exchange(dialect, subject)
         made.policy_version = policy.version
         made.decisions.append((stage.name, await stage.admit(made)))
         guard = stage.guard(made)
@@ -147,6 +151,13 @@ class Trial:
         await stage.settle(made)
         decision = next(decision for name, decision in reversed(made.decisions) if name == stage.name)
         return Result(decision, findings, complete, left, event.raw != before, on_prem_only=False)
+
+    def _strict(self, document: Json) -> Json:
+        """A copy of the document, read as the path reads a body."""
+        try:
+            return parse(msgspec.json.encode(document), self._bounds.depth, self._bounds.values)
+        except (UnicodeEncodeError, RecursionError):
+            raise InvalidRequest(Reason.INVALID_JSON, "The document cannot be written as JSON.") from None
 
     def _located(
         self, inspection: Inspection | None, spans: Sequence[Span], paths: Sequence[str]
@@ -197,17 +208,17 @@ def _finding(path: str, edit: Edit, inspection: Inspection, named: Mapping[int, 
     )
 
 
-def _exchange(dialect: Dialect, caller: Caller) -> Exchange:
+def _exchange(dialect: Dialect, subject: Subject) -> Exchange:
     """An exchange of which just as much is known as the inspecting stages ask."""
     made = Exchange(new_id(), dialect, Arrival("/", "", {}))
     made.grant = Grant(
         key_id="",
         key_name="",
         organisation="",
-        team=caller.team,
-        team_name=caller.team,
+        team=subject.team,
+        team_name=subject.team,
         principal="",
-        role=caller.role,
+        role=subject.role,
         use_case=_USE_CASE,
         rate=RateLimit(),
         budgets=(),

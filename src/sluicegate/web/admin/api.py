@@ -14,6 +14,7 @@ from sluicegate.web.admin.guarded import check, route_class
 from sluicegate.web.admin.guardrails import GuardrailRoutes
 from sluicegate.web.admin.health import HealthRoutes
 from sluicegate.web.admin.keys import KeyRoutes
+from sluicegate.web.admin.playground import PlaygroundRoutes
 from sluicegate.web.admin.providers import ProviderRoutes
 from sluicegate.web.admin.session import SessionRoutes
 from sluicegate.web.admin.teams import TeamRoutes
@@ -26,6 +27,7 @@ RESOURCES = (
     KeyRoutes,
     ProviderRoutes,
     DeploymentRoutes,
+    PlaygroundRoutes,
     GuardrailRoutes,
     AuditRoutes,
     HealthRoutes,

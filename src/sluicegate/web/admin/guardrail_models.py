@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from sluicegate.core.dialect import DialectName
 from sluicegate.settings import Name, Section
 from sluicegate.web.admin.models import Id, Page
 
@@ -106,4 +107,50 @@ class GuardrailNames(BaseModel):
     policies: list[str]
 
 
-Direction = Literal["prompt", "answer"]
+class Try(Section):
+    """A text or a document, and the policy to try on it: one in force by its name, or one that is only written down."""
+
+    policy: Name | None = None
+    """`default` where no document is given either."""
+    document: Document | None = None
+    organisation_id: Id | None = None
+    direction: Literal["prompt", "answer"] = "prompt"
+    text: Annotated[str, StringConstraints(max_length=262_144)] | None = None
+    request: Annotated[dict[str, Any] | None, Field(description="A whole request, or for `answer` a whole answer.")] = None
+    dialect: DialectName | None = None
+    """Of `request`; `openai_chat` unless given."""
+    team: Annotated[str, StringConstraints(max_length=128)] = ""
+    """By name or by id."""
+    role: Annotated[str, StringConstraints(max_length=32)] = ""
+
+
+class TriedFinding(BaseModel):
+    """What was found: code points `start` to `end` of the string at `path`."""
+
+    path: str
+    start: int
+    end: int
+    rule: str
+    kind: str
+    jurisdiction: str
+    severity: str
+    action: str
+    mode: Literal["enforce", "shadow"]
+
+
+class Tried(BaseModel):
+    """What the policy finds and does."""
+
+    policy: str
+    version: str
+    verdict: str
+    reason: str
+    detail: dict[str, Any]
+    findings: list[TriedFinding]
+    complete: bool
+    """Whether `findings` are all."""
+    edited: bool
+    on_prem_only: bool
+    text: str | None
+    """As it would leave; null where it would not, or where a document was sent."""
+    request: dict[str, Any] | None

@@ -168,6 +168,8 @@ class GuardrailRoutes:
             await self._context.policies.check(row)
         except RowError as error:
             raise Problem(422, error.place, field="body.document") from None
+        except UnicodeEncodeError:
+            raise Problem(422, "A text holds half of a surrogate pair.", field="body.document") from None
         except PolicyError:
             raise Problem(409, "The policy file is broken, so that nothing can be compiled beside it.") from None
 
