@@ -5,15 +5,25 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
 
 import msgspec
-import yaml
 
+from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Rule, RuleError, placed, shipped
+from sluicegate.dlp.policy_file import (
+    Mode,
+    Named,
+    Override,
+    PolicySpec,
+    Subject,
+    names,
+    read_book,
+    refusals,
+    treatments,
+)
 from sluicegate.settings import Dlp
 
 log = logging.getLogger(__name__)
@@ -21,36 +31,46 @@ log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
 MAX_RULES = 10_000
+MAX_CALLERS = 4_096
+"""Callers for whom it is remembered which override fits, before all are forgotten."""
 
 
 class PolicyError(Exception):
     """A policy file cannot be used; the message names the place in it, and says why."""
 
 
-class PolicySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One policy as written. A name in `prompt` and `answer` is one of `names`; the narrowest one counts."""
-
-    prompt: dict[str, Action]
-    answer: dict[str, Action]
-    unscannable: Literal["allow", "block"] = "allow"
-    description: str = ""
-
-
-class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: policies by name, and rules of one's own beside the packs that ship."""
-
-    policies: dict[str, dict[str, object]]
-    rules: tuple[Rule, ...] = ()
-
-
-class Policy(msgspec.Struct, frozen=True):
-    """A policy, compiled. An inspection is None where the policy has nothing for that direction."""
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy, compiled, for those callers whom no override fits. An inspection is None where there is nothing to do."""
 
     name: str
     version: str
     prompt: Inspection | None
     answer: Inspection | None
-    unscannable_blocks: bool
+    shadow: bool = False
+    """Whether nothing is done at all, not even where something could not be inspected."""
+    unscannable: Mapping[str, bool]
+    """Whether a kind of what cannot be read is refused (`*`: any other kind)."""
+    overrides: Sequence[tuple[Override, "Policy"]] = ()
+    _known: dict[tuple[str, str, str], "Policy"] = msgspec.field(default_factory=dict)
+
+    def refuses(self, kind: str) -> bool:
+        """Whether the policy, enforced or in shadow, names `block` for this kind of what cannot be read."""
+        blocks = self.unscannable.get(kind)
+        return self.unscannable["*"] if blocks is None else blocks
+
+    def for_(self, team: str, role: str, team_name: str = "") -> "Policy":
+        """The policy as it is for a caller of this team (by id and by name) in this role."""
+        if not self.overrides:
+            return self
+        caller = team, role, team_name
+        known = self._known.get(caller)
+        if known is None:
+            teams = (team, team_name) if team_name else (team,)
+            known = next((policy for override, policy in self.overrides if override.fits(teams, role)), self)
+            if len(self._known) >= MAX_CALLERS:
+                self._known.clear()
+            self._known[caller] = known
+        return known
 
 
 class Edition(msgspec.Struct, frozen=True):
@@ -68,12 +88,16 @@ class UnknownPolicy(Exception):
 class Policies:
     """The policies in force. An edition is swapped whole, so that one look-up sees one version."""
 
-    def __init__(self, settings: Dlp, kept: Path | None = None) -> None:
-        """Read and compile, which takes a while, unless the folder `kept` has the automata already. Raises PolicyError."""
+    def __init__(self, settings: Dlp, kept: Path | None = None, detectors: Sequence[Detector] = ()) -> None:
+        """Read and compile, which takes a while, unless the folder `kept` has the automata already. Raises PolicyError.
+
+        `detectors` are those beside the patterns; what they can find is named in policies as rules are.
+        """
         self._settings = settings
         self._kept = kept
+        self._detectors = tuple(detectors)
         self.path = Path(settings.policies) if settings.policies else SHIPPED
-        self.edition = _compile(self.path, settings, kept)
+        self.edition = _compile(self.path, settings, kept, self._detectors)
         self.failure: str | None = None
         """Why the file as it stands now is not the one in force; None where it is."""
 
@@ -92,7 +116,7 @@ class Policies:
     async def reload(self) -> bool:
         """Read the file again, off the event loop; a broken one leaves the old edition in force. True if it was good."""
         try:
-            edition = await asyncio.to_thread(_compile, self.path, self._settings, self._kept)
+            edition = await asyncio.to_thread(_compile, self.path, self._settings, self._kept, self._detectors)
         except PolicyError as error:
             self.failure = str(error)
             log.error("the guardrail policy file is broken; the old one stays in force: %s", error)
@@ -124,27 +148,19 @@ class Policies:
                 after(good)
 
 
-def _compile(path: Path, settings: Dlp, kept: Path | None) -> Edition:
+def _compile(path: Path, settings: Dlp, kept: Path | None, detectors: Sequence[Detector]) -> Edition:
     try:
         content = path.read_bytes()
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
-        spec = msgspec.convert(yaml.safe_load(content), PolicyFile)
+        book = read_book(content)
         packs, pack_bytes = shipped()
-        own = placed(spec.rules)
+        own = placed(book.rules)
         rules = _rules([*(rule for pack in packs for rule in pack.rules), *own])
-        policies = {name: _policy(name, each) for name, each in spec.policies.items()}
         version = sha256(content + b"\0" + pack_bytes).hexdigest()[:16]
-        return _edition(policies, own, rules, version, settings, kept)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError, RuleError) as error:
+        return _Press(settings, kept, rules, detectors, version).edition(book.policies, own)
+    except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
-
-
-def _policy(name: str, written: dict[str, object]) -> PolicySpec:
-    try:
-        return msgspec.convert(written, PolicySpec)
-    except msgspec.ValidationError as error:
-        raise RuleError(f"policies.{name}: {error}") from None
 
 
 def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
@@ -158,49 +174,77 @@ def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
     return named
 
 
-def _edition(
-    specs: Mapping[str, PolicySpec],
-    own: Sequence[Rule],
-    rules: Mapping[str, Rule],
-    version: str,
-    settings: Dlp,
-    kept: Path | None,
-) -> Edition:
-    known = {name for rule in rules.values() for name in names(rule)}
-    scanners: dict[tuple[str, ...], Scanner] = {}
-    judged = Judged(settings.judged_texts)
+class _Press:
+    """Makes an edition: each set of rules is compiled once, however many policies and directions look for it."""
 
-    def inspection(where: str, named: Mapping[str, Action], *, always: bool = False) -> Inspection | None:
-        for name in named:
-            if name not in known:
-                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
-        chosen = {rule.id: _action(rule, named) for rule in rules.values()}
-        ids = tuple(sorted(id for id, action in chosen.items() if action is not Action.ALLOW))
-        if not ids and not always:
-            return None
-        if ids not in scanners:
-            scanners[ids] = Scanner([rules[id] for id in ids], kept)
-        return Inspection(scanners[ids], chosen, settings.max_findings, judged, settings.max_candidates)
+    def __init__(
+        self,
+        settings: Dlp,
+        kept: Path | None,
+        rules: Mapping[str, Rule],
+        detectors: Sequence[Detector],
+        version: str,
+    ) -> None:
+        self._settings = settings
+        self._kept = kept
+        self._rules = rules
+        self._detectors = detectors
+        self._version = version
+        self._subjects: list[Subject] = [*rules.values()]
+        for signal in (signal for each in detectors for signal in each.signals):
+            if signal.id in rules or any(signal.id == subject.id for subject in self._subjects[len(rules) :]):
+                raise RuleError(f"rules: two are called {signal.id}")
+            self._subjects.append(signal)
+        self._known = {name for subject in self._subjects for name in names(subject)}
+        self._scanners: dict[tuple[str, ...], Scanner] = {}
+        self._judged = Judged(settings.judged_texts)
 
-    policies = {
-        name: Policy(
-            name,
-            version,
-            inspection(f"policies.{name}.prompt", each.prompt),
-            inspection(f"policies.{name}.answer", each.answer, always=each.unscannable == "block"),
-            each.unscannable == "block",
+    def edition(self, specs: Mapping[str, PolicySpec], own: Sequence[Rule]) -> Edition:
+        """All policies, compiled. Raises RuleError."""
+        policies = {name: self._policy(name, each) for name, each in specs.items()}
+        unused = [rule for rule in own if not any(rule.id in ids for ids in self._scanners)]
+        Scanner(unused)  # refused even while unused
+        return Edition(self._version, policies, sum(scanner.size for scanner in self._scanners.values()))
+
+    def _policy(self, name: str, spec: PolicySpec) -> Policy:
+        where = f"policies.{name}"
+        overrides = []
+        for number, override in enumerate(spec.overrides):
+            place = f"{where}.overrides[{number}]"
+            for direction, named in (("prompt", override.prompt), ("answer", override.answer)):
+                self._check(f"{place}.{direction}", named)
+            overrides.append((override, self._policy(name, spec.under(override))))
+        self._check(f"{where}.prompt", spec.prompt)
+        self._check(f"{where}.answer", spec.answer)
+        unscannable = refusals(spec.unscannable)
+        return Policy(
+            name=name,
+            version=self._version,
+            prompt=self._inspection(spec.prompt, spec.mode),
+            answer=self._inspection(spec.answer, spec.mode, always=any(unscannable.values())),
+            shadow=spec.mode == "shadow",
+            unscannable=unscannable,
+            overrides=overrides,
         )
-        for name, each in specs.items()
-    }
-    Scanner([rule for rule in own if not any(rule.id in ids for ids in scanners)])  # refused even while unused
-    return Edition(version, policies, sum(scanner.size for scanner in scanners.values()))
 
+    def _check(self, where: str, named: Named) -> None:
+        for name in named:
+            if name not in self._known:
+                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
 
-def names(rule: Rule) -> tuple[str, ...]:
-    """What a policy can call `rule`, the narrowest first; `*` last, which is always known."""
-    place = rule.jurisdiction
-    return rule.id, f"{rule.kind}.{place}", f"*.{place}", rule.kind, "*"
-
-
-def _action(rule: Rule, named: Mapping[str, Action]) -> Action:
-    return next((named[name] for name in names(rule) if name in named), Action.ALLOW)
+    def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
+        chosen = {
+            subject.id: treatment
+            for subject, treatment in zip(self._subjects, treatments(self._subjects, named, mode), strict=True)
+            if treatment.action is not Action.ALLOW
+        }
+        if not chosen and not always:
+            return None
+        settings = self._settings
+        ids = tuple(sorted(id for id in chosen if id in self._rules))
+        if ids not in self._scanners:
+            self._scanners[ids] = Scanner([self._rules[id] for id in ids], self._kept)
+        detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
+        return Inspection(
+            self._scanners[ids], chosen, settings.max_findings, self._judged, settings.max_candidates, detectors
+        )

@@ -1,13 +1,12 @@
 """May this answer leave? A guard inspects every event before it goes out; its verdict comes at the end."""
 
-from sluicegate.core.decision import Decision, Reason, Verdict
+from sluicegate.core.decision import Decision
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Guard, Passive
+from sluicegate.dlp.outcome import NOT_RUN
 from sluicegate.dlp.policy import Policies
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.settings import Dlp
-
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
 
 
 class InspectResponse(Passive):
@@ -27,7 +26,8 @@ class InspectResponse(Passive):
 
     def guard(self, exchange: Exchange) -> Guard | None:
         """A guard that lives until the exchange is settled; None if the policy has nothing for answers."""
-        policy = self._policies.policy(exchange.grant.use_case.guardrail)
+        grant = exchange.grant
+        policy = self._policies.policy(grant.use_case.guardrail).for_(grant.team, grant.role, grant.team_name)
         if policy.answer is None:
             return None
         guard = StreamGuard(
@@ -35,7 +35,7 @@ class InspectResponse(Passive):
             exchange.dialect,
             self._max_channels,
             self._max_held,
-            unscannable_blocks=policy.unscannable_blocks,
+            refuses=policy.refuses,
         )
         self._guards[exchange.id] = guard, policy.version
         return guard
