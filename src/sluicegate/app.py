@@ -13,6 +13,7 @@ from sluicegate.audit.log import AuditLog, act_now
 from sluicegate.core.dialect import Dialect
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policy import Policies
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
@@ -113,6 +114,7 @@ class Gateway:
         self.changes = ControlChanges(settings.data_dir / FILE)
         self.keyring = KeyRing(self.database, settings.identity, self.changes)
         self.policies = policies
+        self.documents = Documents(settings.dlp)
         self.pool = Pool(settings.upstream)
         self.catalog = Catalog(self.database, credential)
         self.prices = listing.book_for(settings.limits)
@@ -139,7 +141,7 @@ class Gateway:
                 Authenticate(self.keyring),
                 Scope(settings.server),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
-                InspectPrompt(self.policies, settings.server),
+                InspectPrompt(self.policies, settings.server, self.documents),
                 Route(self.catalog, health),
                 call,
                 InspectResponse(self.policies, settings.dlp),
@@ -181,6 +183,7 @@ class Gateway:
         await self.audit.stop()
         await self.writer.stop()
         self.pool.close()
+        await self.documents.close()
         self.changes.close()
         self.database.close()
 
