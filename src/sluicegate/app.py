@@ -13,6 +13,7 @@ from sluicegate.audit.log import AuditLog, act_now
 from sluicegate.core.dialect import Bounds, Dialect, DialectName
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.policy_rows import RowWatch
@@ -75,9 +76,9 @@ def surfaces() -> Mapping[str, Surface]:
     return {path: Surface(path, dialect) for path, dialect in mounted}
 
 
-def inspecting(policies: PolicySource, settings: Settings) -> tuple[InspectPrompt, InspectResponse]:
+def inspecting(policies: PolicySource, settings: Settings, documents: Documents) -> tuple[InspectPrompt, InspectResponse]:
     """The stages that inspect prompt and answer; the playground and commands use them as the path does."""
-    return InspectPrompt(policies, settings.server), InspectResponse(policies, settings.dlp)
+    return InspectPrompt(policies, settings.server, documents), InspectResponse(policies, settings.dlp)
 
 
 def prepare(settings: Settings) -> FirstStart | None:
@@ -123,6 +124,7 @@ class Gateway:
         self.rows = RowWatch(
             self.database, ControlChanges(settings.data_dir / FILE), policies.adopt, settings.dlp.rows_seconds
         )
+        self.documents = Documents(settings.dlp)
         self.pool = Pool(settings.upstream)
         self.catalog = Catalog(self.database, credential)
         self.prices = listing.book_for(settings.limits)
@@ -142,7 +144,7 @@ class Gateway:
         health = Health()
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
-        inspect_prompt, inspect_response = inspecting(self.policies, settings)
+        inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
         call = Call(providers(settings.upstream, self.pool), self._dialects(), health, settings.upstream)
         return Pipeline(
             (
@@ -205,6 +207,7 @@ class Gateway:
         await self.writer.stop()
         self.pool.close()
         self.rows.close()
+        await self.documents.close()
         self.changes.close()
         self.database.close()
 
@@ -249,7 +252,12 @@ class Gateway:
                 log=self.audit,
                 keyring=self.keyring,
                 policies=self.policies,
-                trial=Trial(lambda policies: inspecting(policies, settings), settings.dlp.max_findings, limits),
+                trial=Trial(
+                    lambda policies: inspecting(policies, settings, self.documents),
+                    self.documents,
+                    settings.dlp.max_findings,
+                    limits,
+                ),
                 dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,

@@ -148,6 +148,20 @@ class Dlp(Section):
     """Choices, blocks and tool calls that one streamed answer may have."""
     max_held_bytes: Bytes = 1024 * 1024
     """What the stream guard may hold back of one answer."""
+    max_files: Count = 20
+    """Files (PDF, office) of one prompt whose text is read; what is beyond this bound or the next ones is unscannable."""
+    max_file_bytes: Bytes = 16 * 1024 * 1024
+    max_file_pages: Count = 500
+    max_file_characters: Count = 2_000_000
+    """Of text read from one file."""
+    file_timeout: Seconds = 10
+    """For all files of one prompt together, the wait for a reader included."""
+    file_readers: Count = 2
+    """Processes that read files, started when the first file comes."""
+    file_memory_bytes: Annotated[int, Field(ge=256 * 1024 * 1024)] = 1024 * 1024 * 1024
+    """Of address space that one of them may use."""
+    remembered_file_characters: Annotated[int, Field(ge=0)] = 4_000_000
+    """Of text read from files that is kept in memory, by digest, for when the same file is sent again; 0 keeps none."""
 
 
 class Upstream(Section):

@@ -15,6 +15,7 @@ from sluicegate.core.ids import new_id
 from sluicegate.core.provider import Place
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity.changes import ControlChanges
@@ -133,6 +134,7 @@ class World:
         self.changes = 0
         path = settings.data_dir / "policies.yaml"
         path.write_text(POLICIES)
+        documents = Documents(settings.dlp)
         self.policies = Policies(Dlp(policies=str(path)))
         self.stored = RowWatch(database, ControlChanges(settings.data_dir / "control.changed"), self.policies.adopt, 1)
         self.not_ready: str | None = None
@@ -143,7 +145,7 @@ class World:
             log=log,
             keyring=self.keyring,
             policies=self.policies,
-            trial=Trial(lambda policies: inspecting(policies, settings), 100),
+            trial=Trial(lambda policies: inspecting(policies, settings, documents), documents, 100),
             dialects={DialectName.OPENAI_CHAT: OpenAIChat(), DialectName.ANTHROPIC_MESSAGES: AnthropicMessages()},
             on_change=self._changed,
             settings=settings,

@@ -7,6 +7,7 @@ from sluicegate.core.dialect import Bounds, Form, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
+from sluicegate.dlp.documents import Documents, fixed
 from sluicegate.dlp.findings import CLEAN, Action, Edit, decided
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.outcome import NOT_RUN, by_group
@@ -34,10 +35,11 @@ class InspectPrompt(Passive):
 
     name = "s4_inspect_prompt"
 
-    def __init__(self, policies: PolicySource, limits: Server) -> None:
-        """JSON inside strings is held to the `limits` of the body."""
+    def __init__(self, policies: PolicySource, limits: Server, documents: Documents) -> None:
+        """JSON inside strings is held to the `limits` of the body; `documents` reads files."""
         self._bounds = Bounds(limits.max_json_depth, limits.max_json_values)
         self._policies = policies
+        self._documents = documents
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Inspect. Raises UnknownPolicy where the use case names a policy that is not there, which refuses the exchange,
@@ -49,6 +51,8 @@ class InspectPrompt(Passive):
         policy = policy.for_(grant.team, grant.role, grant.team_name)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
+        if reading.files:
+            await self._documents.complete(reading)
         own = use_case.system_prompt
         spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
         if policy.prompt is None:
@@ -80,13 +84,15 @@ def _inspect(exchange: Exchange, inspection: Inspection, spans: Sequence[Span]) 
     decision = inspection.decide(counts, REASONS)
     if decision.verdict is DENY:
         return decision
-    if "rerouted" in decision.detail:
-        exchange.on_prem_only = True
     if edits:
         groups = by_group(counts, inspection.treatments)
-        final = [(spans[index], decided(edits[index], groups, len(spans[index].text))) for index in sorted(edits)]
-        if replace(final):
+        final = {index: decided(edits[index], groups, len(spans[index].text)) for index in sorted(edits)}
+        if kinds := fixed(spans, [index for index, each in final.items() if each]):
+            return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
+        if replace([(spans[index], each) for index, each in final.items()]):
             exchange.edited = True
+    if "rerouted" in decision.detail:
+        exchange.on_prem_only = True
     return decision
 
 

@@ -19,6 +19,7 @@ from sluicegate.core.ids import new_id
 from sluicegate.core.stage import Stage
 from sluicegate.dialects.document import parse
 from sluicegate.dlp.automaton import TooManyReports
+from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.findings import Action, Edit, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.outcome import actions
@@ -106,8 +107,9 @@ def answer_of(text: str) -> Json:
 class Trial:
     """Tries texts and documents."""
 
-    def __init__(self, inspecting: Inspecting, most: int, bounds: Bounds = BOUNDS) -> None:
+    def __init__(self, inspecting: Inspecting, documents: Documents, most: int, bounds: Bounds = BOUNDS) -> None:
         """At most `most` findings are looked for in one text; `bounds` are those of a request's body."""
+        self._documents = documents
         self._inspecting = inspecting
         self._most = most
         self._bounds = bounds
@@ -118,7 +120,10 @@ class Trial:
         dialect.read(document)
         stage, _ = self._inspecting(Only(policy))
         policy = policy.for_(subject.team, subject.role, subject.team)
-        spans = [span for span in dialect.spans(document, self._bounds).spans if span.text]
+        reading = dialect.spans(document, self._bounds)
+        if reading.files:
+            await self._documents.complete(reading)
+        spans = [span for span in reading.spans if span.text]
         findings, complete = self._located(policy.prompt, spans, _paths(document, spans))
         made = _exchange(dialect, subject)
         made.document = document
