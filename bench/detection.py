@@ -1,8 +1,8 @@
 """`python -m bench.detection [PATH]`: what detectors find in labelled sets, ours beside its peers, on the same rows.
 
-PATH is a folder of JSON lines (`*.jsonl`, `*.jsonl.gz`), or one such file: rows with `text`, `label` (positive, negative; none
-in ordinary texts) and `kind` or `type`; `spans`, `form`, `weak` and `real_world` where they apply. They are read where they
-stand, and no text of them is printed. How it is scored: bench/detection_score.py; the peers: bench/detection_peers.py.
+PATH is a folder of JSON lines (`*.jsonl`, `*.jsonl.gz`), or one such file: rows with `text`, `label` (positive, negative;
+none in ordinary texts) and `kind` or `type`; `spans`, `form`, `weak` and `real_world` where they apply. They are read where
+they stand, and no text of them is printed. How it is scored: bench/detection_score.py; the peers: bench/detection_peers.py.
 """
 
 import argparse
@@ -13,7 +13,7 @@ from pathlib import Path
 from bench import detection_injection as injection
 from bench import detection_report as report
 from bench.detection_kinds import OURS
-from bench.detection_ours import Ours
+from bench.detection_ours import shipped
 from bench.detection_peers import PEERS, Peer, Unavailable, ask
 from bench.detection_rows import Row, read
 from bench.detection_score import Finding, Scores, weakest
@@ -27,9 +27,9 @@ def main() -> None:
     """Score, print, and do what the options say. Ends with 1 if targets are missed that `--require` asks for."""
     options = _options()
     rows = read(options.path)
-    ours = Ours()
+    ours, version = shipped()
     mine = [ours.find(row.text) for row in rows]
-    about = [_described(options.path, rows), f"{OURS}: policy `default`, version {ours.version}"]
+    about = [_described(options.path, rows), f"{OURS}: policy `default`, version {version}"]
     found = {OURS: mine}
     if options.misses is None:
         for peer in PEERS:

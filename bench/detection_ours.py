@@ -8,6 +8,7 @@ from bench.detection_rows import Row
 from bench.detection_score import Finding
 from bench.systems import CACHE
 from sluicegate.dlp.channel import TextChannel
+from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from sluicegate.dlp.policy import Policies
@@ -19,18 +20,12 @@ PROSE = {"prompt", "response", "docs", "prompt_real_user"}
 
 
 class Ours:
-    """The rules that the policy `default` looks for in prompts."""
+    """The rules of one scanner."""
 
-    def __init__(self) -> None:
-        """Compile, or take the automata that an earlier run has compiled."""
-        self._policies = Policies(Dlp(), CACHE / "automata")
-        shipped = self._policies.policy("default").prompt
-        assert shipped is not None
-        self._scanner = shipped.scanner
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
         self._counting = self._inspection(None)
         self._placing: dict[str, Inspection] = {}
-        self.version = self._policies.version
-        self.megabytes = self._policies.edition.scanner_bytes / 1e6
 
     def _inspection(self, kind: str | None) -> Inspection:
         """One that notes the places of one kind. Places that overlap become one, hence one inspection for each kind."""
@@ -53,7 +48,7 @@ class Ours:
         prose = [row.text for row in rows if row.subject == "ordinary" and row.kind in PROSE]
         joined = "\n".join(prose)
         if len(joined) < 110_000:
-            return {"compiled rules, MB": self.megabytes}
+            return {"compiled rules, MB": self._scanner.size / 1e6}
         by, kilobyte, large = self._counting, joined[5_000:6_024], joined[:100_000]
         texts = [("content", kilobyte[at : at + 128]) for at in range(0, 1_024, 128)]
         step = REMEMBERED_FROM - 1  # shorter texts are not remembered
@@ -63,7 +58,7 @@ class Ours:
             "prompt of 1 KB, eight texts, µs": _microseconds(lambda: by.find(texts), 500),
             "prompt of 100 KB, unseen, ms": _microseconds(lambda: by.find(fresh), 10) / 1e3,
             "prompt of 100 KB, judged before, ms": _microseconds(lambda: by.find([("content", large)]), 10) / 1e3,
-            "compiled rules, MB": self.megabytes,
+            "compiled rules, MB": self._scanner.size / 1e6,
         }
         for size in (5, 12, 30):
             spent, held = self._stream(prose[:300], size)
@@ -81,6 +76,14 @@ class Ours:
                 channel.feed(text[at : at + size])
                 held, fed = held + channel.length - channel.mark, fed + 1
         return (time.process_time() - start) / fed * 1e6, held / fed
+
+
+def shipped() -> tuple[Ours, str]:
+    """What the policy `default` looks for in prompts, and its version. Automata that an earlier run compiled are taken."""
+    policies = Policies(Dlp(), CACHE / "automata")
+    inspection = policies.policy("default").prompt
+    assert inspection is not None
+    return Ours(inspection.scanner), policies.version
 
 
 def _microseconds(work: Callable[[], object], times: int) -> float:

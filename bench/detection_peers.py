@@ -1,9 +1,9 @@
 """The peers that detection is compared with, each in an environment of its own, asked over a pipe.
 
 * detect-secrets: every plug-in and filter that is on by default, on each text as a file without an extension.
-* Presidio: every pattern recogniser of every country, also those that are off by default, and the one for phone numbers. There
-  is no language model, but a tokeniser, so that context words count as written. It is shown twice: with every finding, as
-  `AnalyzerEngine` gives them out unless told otherwise, and with those from score 0.4 on, which its phone numbers have.
+* Presidio: every pattern recogniser of every country, also those that are off by default, and the one for phone numbers.
+  There is no language model, but a tokeniser, so that context words count as written. It is shown twice: with every finding,
+  as `AnalyzerEngine` gives them out unless told otherwise, and with those from score 0.4 on, which its phone numbers have.
 * LLM Guard: `Secrets` (on bc-detect-secrets) and `Anonymize` as they ship, without the NER model that `Anonymize` downloads.
   `Regex` ships no patterns, so there is nothing to run.
 

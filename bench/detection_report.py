@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
@@ -163,11 +164,10 @@ def plain(report: Report, *, full: bool) -> str:
     return "\n\n".join(parts)
 
 
-def write(report: Report, command: str) -> None:
+def write(report: Report, command: str, page: Path = PAGE) -> None:
     """Put the figures into the page, between its marks."""
-    page = PAGE.read_text(encoding="utf-8")
-    before, rest = page.split(BEGIN)
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
     stamp = datetime.now(UTC).date().isoformat()
     figures = f"{BEGIN}\n{stamp}, {machine()}; `{command}`:\n\n{markdown(report, full=False)}\n{END}"
-    PAGE.write_text(before + figures + after, encoding="utf-8")
+    page.write_text(before + figures + after, encoding="utf-8")

@@ -193,7 +193,7 @@ def _by_subject(rows: Sequence[Row], subject: str) -> list[int]:
 
 
 def weakest(lines: Iterable[Line], count: int) -> list[Line]:
-    """Families of credentials, and kinds of countries, of which ours misses the most rows; among these the least share first."""
+    """Families of credentials, and kinds of countries, of which ours misses most rows; then the least share first."""
     sections = ("credentials by family", "personal data by kind and country")
     chosen = [line for line in lines if line.section in sections and line.measure == "found"]
     return sorted(
