@@ -60,7 +60,7 @@ class Report(msgspec.Struct, frozen=True):
     """What was run on what."""
     lines: list[Line]
     costs: Mapping[str, float]
-    """Ours; they depend on the machine, unlike the shares."""
+    """They depend on the machine, unlike the shares."""
     weakest: list[Line]
 
     def systems(self) -> list[str]:
@@ -112,7 +112,10 @@ class Report(msgspec.Struct, frozen=True):
             )
         if self.costs:
             found.append(
-                ("Cost of ours (CPU)", [["", ""], *([name, f"{value:,.2f}"] for name, value in self.costs.items())])
+                (
+                    "Cost (CPU; of ours unless it says otherwise)",
+                    [["", ""], *([name, f"{value:,.2f}"] for name, value in self.costs.items())],
+                )
             )
         return found
 

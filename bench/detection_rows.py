@@ -75,7 +75,7 @@ def row(raw: dict[str, Any], stem: str, number: int) -> Row:
         )
     return Row(
         id=str(raw.get("id") or where),
-        text=raw["text"],
+        text=raw["text"].encode(errors="replace").decode(),  # half a surrogate pair is not text that every peer can take
         subject=about,
         positive=label == "positive",
         kind=kind,
