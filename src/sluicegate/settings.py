@@ -129,6 +129,10 @@ class Dlp(Section):
 
     policies: str = ""
     """Path of the guardrail policy file, read again when it changes; empty means the one that ships."""
+    rows_seconds: Seconds = 0.5
+    """How often guardrail policies that another process stored are looked for; those of the own API count at once."""
+    max_stored_policies: Count = 500
+    """Guardrail policies of the API that may be active at once; each may need automata of its own."""
     judged_texts: Count = 20_000
     """How many texts already judged are remembered, by digest."""
     max_findings: Count = 1_000

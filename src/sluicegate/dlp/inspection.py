@@ -7,16 +7,16 @@ from itertools import chain
 
 import msgspec
 
-from sluicegate.core.decision import Decision, Reason, Verdict
+from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
+from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import EDGE, Hit, Scanner
-from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, merged
+from sluicegate.dlp.findings import CLEAN, EDITING, Action, Found, Ledger, Treatment, merged
+from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
+from sluicegate.dlp.policy_file import Subject
 
 REMEMBERED_FROM = 4_096
 """Characters from which on a digest is cheaper than a scan."""
-
-NOTHING = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "ran"})
-"""Inspected, and nothing found."""
 
 Text = tuple[str, str]
 """What a text is called where it stands (a dictionary key, or empty), which serves as context, and the text."""
@@ -58,21 +58,38 @@ class Inspection:
     def __init__(
         self,
         scanner: Scanner,
-        actions: Mapping[str, Action],
+        treatments: Mapping[str, Action | Treatment],
         max_findings: int,
         judged: Judged,
         max_candidates: int = UNBOUNDED,
+        detectors: Sequence[Detector] = (),
     ) -> None:
-        """`actions` has one for every rule of the scanner."""
+        """`treatments` has one for every rule of the scanner, and for every signal of the detectors that has an action.
+
+        Findings are counted per index: of `scanner.rules` first, then of those signals.
+        """
         self.max_candidates = max_candidates
         self.scanner = scanner
-        self.actions = tuple(actions[rule.id] for rule in scanner.rules)
+        self.detectors = tuple(detectors)
+        signals = [signal for each in detectors for signal in each.signals if signal.id in treatments]
+        self.subjects: tuple[Subject, ...] = (*scanner.rules, *signals)
+        """What can be found, by index."""
+        self.ids = tuple(subject.id for subject in self.subjects)
+        self.index = {id: index for index, id in enumerate(self.ids)}
+        chosen = [treatments[id] for id in self.ids]
+        self.treatments = tuple(each if isinstance(each, Treatment) else Treatment(each) for each in chosen)
+        self.actions = tuple(treatment.action for treatment in self.treatments)
+        possible = [each.possible for each in self.treatments if not each.shadow]
+        self.acts = any(each - {Action.ALLOW, Action.ALERT} for each in possible)
+        """Whether it ever does more than record."""
+        self.tokenises = any(Action.TOKENISE in each for each in possible)
+        self.edits = any(each & EDITING for each in possible)
         self._bound = max_findings
         self._judged = judged
 
     def ledger(self) -> Ledger:
         """A new ledger for one text."""
-        return Ledger(self.scanner.rules, self.actions, self._bound)
+        return Ledger(self.scanner.rules, self.treatments, self._bound)
 
     def work(self) -> Work:
         """What one prompt, or one event of an answer, may cost."""
@@ -138,27 +155,9 @@ class Inspection:
                 results[index] = Found(ledger.counts, ledger.blocked, edits)
         return results
 
-    def decide(self, counts: Mapping[int, int], reasons: tuple[Reason, Reason, Reason]) -> Decision:
-        """The decision that findings amount to. `reasons` are for alerted, redacted and blocked."""
-        if not counts:
-            return NOTHING
-        rules = self.scanner.rules
-        detail: dict[str, str | int | tuple[str, ...]] = {"inspection": "ran"}
-        worst = Action.ALLOW
-        for index in sorted(counts):
-            detail[f"rule:{rules[index].id}"] = counts[index]
-            worst = max(worst, self.actions[index], key=_SEVERITY.__getitem__)
-        for action, word in ((Action.ALERT, "alerted"), (Action.REDACT, "redacted"), (Action.BLOCK, "blocked")):
-            named = tuple(rules[index].id for index in sorted(counts) if self.actions[index] is action)
-            if named:
-                detail[word] = named
-        if worst is Action.ALLOW:
-            return Decision(Verdict.ALLOW, Reason.ALLOWED, detail)
-        return Decision(_VERDICTS[worst], reasons[_SEVERITY[worst] - 1], detail)
-
-
-_SEVERITY = {Action.ALLOW: 0, Action.ALERT: 1, Action.REDACT: 2, Action.BLOCK: 3}
-_VERDICTS = {Action.ALERT: Verdict.FLAG, Action.REDACT: Verdict.REDACT, Action.BLOCK: Verdict.DENY}
+    def decide(self, counts: Mapping[int, int], reasons: Reasons, detectors: tuple[str, ...] = (PATTERNS_RAN,)) -> Decision:
+        """The decision that findings amount to. `detectors` has the verdict of the rules, and of each detector."""
+        return decide(self.ids, self.treatments, counts, reasons, detectors)
 
 
 def grouped(ends: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:

@@ -6,7 +6,7 @@ changes what the client reads, and it equals treating the whole text at once.
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -17,10 +17,15 @@ from sluicegate.core.event import Event
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.channel import TextChannel
 from sluicegate.dlp.engine import EDGE
+from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.json_channel import JsonChannel
 
-REASONS = (Reason.ANSWER_ALERTED, Reason.ANSWER_REDACTED, Reason.ANSWER_BLOCKED)
+REASONS = {
+    Action.ALERT: Reason.ANSWER_ALERTED,
+    Action.REDACT: Reason.ANSWER_REDACTED,
+    Action.BLOCK: Reason.ANSWER_BLOCKED,
+}
 
 
 class _Held(msgspec.Struct, gc=False):
@@ -41,10 +46,10 @@ class StreamGuard:
         max_channels: int,
         max_held_bytes: int,
         *,
-        unscannable_blocks: bool = False,
+        refuses: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`max_held_bytes` bounds what may wait of a streamed answer."""
-        self._unscannable_blocks = unscannable_blocks
+        """`max_held_bytes` bounds what may wait of a streamed answer; `refuses` says what must be readable."""
+        self._refuses = refuses
         self._unread: list[str] = []
         self._tainted = False  # whether anything of the answer was redacted
         self._inspection = inspection
@@ -55,6 +60,7 @@ class StreamGuard:
         self._held: deque[_Held] = deque()
         self._held_bytes = 0
         self._work = inspection.work()
+        self._tally: dict[int, int] = {}
         self._denied: Decision | None = None
         self.ran = False
         """Whether any event has come."""
@@ -68,7 +74,7 @@ class StreamGuard:
             work.left = most
             if unread := dialect.unread(event):
                 self._unread += unread
-                if self._unscannable_blocks:
+                if any(map(self._refuses, unread)):
                     self._refuse("")
             pieces = dialect.pieces(event)
             if pieces and (event.framed or not self._nothing_in(pieces)):
@@ -161,6 +167,7 @@ class StreamGuard:
         if len(self._channels) >= self._max_channels:
             self._refuse("max_answer_channels")
         channel = (JsonChannel if piece.json else TextChannel)(self._inspection, self._work)
+        channel.ledger.tally = self._tally
         self._channels[piece.channel, piece.json] = channel
         return channel
 

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 
-from sluicegate.core.decision import Decision, Reason, Verdict, deny
+from sluicegate.core.decision import Decision, Detail, Reason, Verdict
 from sluicegate.core.dialect import Bounds, Form, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.documents import Documents, fixed
-from sluicegate.dlp.findings import CLEAN, Edit
+from sluicegate.dlp.findings import CLEAN, Action, Edit, decided
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.outcome import NOT_RUN, by_group
+from sluicegate.dlp.policy import Policy, PolicySource
 from sluicegate.dlp.replace import replace
 from sluicegate.dlp.seams import find_across
 from sluicegate.settings import Server
@@ -18,8 +19,15 @@ from sluicegate.settings import Server
 KEY = Form.KEY
 SYSTEM = Place.SYSTEM
 DENY = Verdict.DENY
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
-REASONS = (Reason.PROMPT_ALERTED, Reason.PROMPT_REDACTED, Reason.PROMPT_BLOCKED)
+FLAG = Verdict.FLAG
+TOO_MANY: Detail = {"inspection": "not_run", "detectors": NOT_RUN.detail["detectors"], "bound": "max_candidates"}
+REASONS = {
+    Action.ALERT: Reason.PROMPT_ALERTED,
+    Action.TOKENISE: Reason.PROMPT_TOKENISED,
+    Action.REDACT: Reason.PROMPT_REDACTED,
+    Action.REROUTE: Reason.PROMPT_REROUTED,
+    Action.BLOCK: Reason.PROMPT_BLOCKED,
+}
 
 
 class InspectPrompt(Passive):
@@ -27,7 +35,7 @@ class InspectPrompt(Passive):
 
     name = "s4_inspect_prompt"
 
-    def __init__(self, policies: Policies, limits: Server, documents: Documents) -> None:
+    def __init__(self, policies: PolicySource, limits: Server, documents: Documents) -> None:
         """JSON inside strings is held to the `limits` of the body; `documents` reads files."""
         self._bounds = Bounds(limits.max_json_depth, limits.max_json_values)
         self._policies = policies
@@ -37,8 +45,10 @@ class InspectPrompt(Passive):
         """Inspect. Raises UnknownPolicy where the use case names a policy that is not there, which refuses the exchange,
         and InvalidRequest for JSON inside a string that is beyond the bounds of the body.
         """
-        use_case = exchange.grant.use_case
-        policy = self._policies.policy(use_case.guardrail)
+        grant = exchange.grant
+        use_case = grant.use_case
+        policy = self._policies.policy(use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
         if reading.files:
@@ -51,9 +61,9 @@ class InspectPrompt(Passive):
             try:
                 decision = _inspect(exchange, policy.prompt, spans)
             except TooManyReports:  # a control that cannot run refuses
-                return deny(Reason.PROMPT_UNSCANNABLE, inspection="not_run", bound="max_candidates")
+                decision = Decision(FLAG if policy.shadow else DENY, Reason.PROMPT_UNSCANNABLE, TOO_MANY)
         if reading.unread and decision.verdict is not DENY:
-            return _unscannable(decision, reading.unread, blocks=policy.unscannable_blocks)
+            decision = _unscannable(decision, reading.unread, policy)
         return decision
 
 
@@ -72,17 +82,26 @@ def _inspect(exchange: Exchange, inspection: Inspection, spans: Sequence[Span]) 
             edits[index] = each.edits
     find_across(inspection, spans, counts, edits, work)
     decision = inspection.decide(counts, REASONS)
-    if edits and (kinds := fixed(spans, edits)):
-        return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
-    if edits and decision.verdict is not DENY and replace([(spans[index], edits[index]) for index in sorted(edits)]):
-        exchange.edited = True
+    if decision.verdict is DENY:
+        return decision
+    if edits:
+        groups = by_group(counts, inspection.treatments)
+        final = {index: decided(edits[index], groups, len(spans[index].text)) for index in sorted(edits)}
+        if kinds := fixed(spans, [index for index, each in final.items() if each]):
+            return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
+        if replace([(spans[index], each) for index, each in final.items()]):
+            exchange.edited = True
+    if "rerouted" in decision.detail:
+        exchange.on_prem_only = True
     return decision
 
 
-def _unscannable(decision: Decision, unread: Sequence[str], *, blocks: bool) -> Decision:
+def _unscannable(decision: Decision, unread: Sequence[str], policy: Policy) -> Decision:
     detail = {**decision.detail, "unscannable": tuple(sorted(set(unread))), "unscannable_parts": len(unread)}
-    if blocks:
-        return Decision(Verdict.DENY, Reason.PROMPT_UNSCANNABLE, detail)
+    if any(map(policy.refuses, unread)):
+        if not policy.shadow:
+            return Decision(DENY, Reason.PROMPT_UNSCANNABLE, detail)
+        detail["shadow"] = (*decision.detail.get("shadow", ()), "block:unscannable")  # type: ignore[misc]  # a tuple of names
     if decision.verdict is Verdict.ALLOW:
-        return Decision(Verdict.FLAG, Reason.PROMPT_UNSCANNABLE, detail)
+        return Decision(FLAG, Reason.PROMPT_UNSCANNABLE, detail)
     return Decision(decision.verdict, decision.reason, detail)

@@ -1,13 +1,12 @@
 """May this answer leave? A guard inspects every event before it goes out; its verdict comes at the end."""
 
-from sluicegate.core.decision import Decision, Reason, Verdict
+from sluicegate.core.decision import Decision
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Guard, Passive
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.outcome import NOT_RUN
+from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.settings import Dlp
-
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
 
 
 class InspectResponse(Passive):
@@ -15,7 +14,7 @@ class InspectResponse(Passive):
 
     name = "s7_inspect_response"
 
-    def __init__(self, policies: Policies, settings: Dlp) -> None:
+    def __init__(self, policies: PolicySource, settings: Dlp) -> None:
         self._policies = policies
         self._max_channels = settings.max_answer_channels
         self._max_held = settings.max_held_bytes
@@ -27,7 +26,9 @@ class InspectResponse(Passive):
 
     def guard(self, exchange: Exchange) -> Guard | None:
         """A guard that lives until the exchange is settled; None if the policy has nothing for answers."""
-        policy = self._policies.policy(exchange.grant.use_case.guardrail)
+        grant = exchange.grant
+        policy = self._policies.policy(grant.use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
         if policy.answer is None:
             return None
         guard = StreamGuard(
@@ -35,7 +36,7 @@ class InspectResponse(Passive):
             exchange.dialect,
             self._max_channels,
             self._max_held,
-            unscannable_blocks=policy.unscannable_blocks,
+            refuses=policy.refuses,
         )
         self._guards[exchange.id] = guard, policy.version
         return guard

@@ -36,6 +36,7 @@ REFERENCES: Mapping[str, tuple[Column[Any], ...]] = {
         tables.user.c.organisation_id,
         tables.use_case.c.organisation_id,
         tables.virtual_key.c.organisation_id,
+        tables.guardrail.c.organisation_id,
     ),
 }
 """The columns that keep a row of a table from being deleted."""

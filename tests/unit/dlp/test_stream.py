@@ -166,7 +166,7 @@ def test_more_candidates_in_an_event_than_the_bound_refuse() -> None:
 
 @pytest.mark.parametrize("blocks", [True, False])
 def test_what_cannot_be_read_counts(blocks: bool) -> None:
-    guard = StreamGuard(BY, PlainDialect(), 10, 1_000, unscannable_blocks=blocks)  # type: ignore[arg-type]  # all it asks
+    guard = StreamGuard(BY, PlainDialect(), 10, 1_000, refuses=lambda _: blocks)  # type: ignore[arg-type]  # all it asks
     sound = sse([{"channel": "0", "text": "", "unread": "audio"}])
     if blocks:
         with pytest.raises(Denied):

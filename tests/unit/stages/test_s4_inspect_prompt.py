@@ -32,6 +32,7 @@ class UseCase:
 
 class Grant:
     use_case = UseCase()
+    organisation = team = team_name = role = ""
 
 
 def exchange(
@@ -55,7 +56,7 @@ async def admit(made: Exchange) -> Decision:
 async def test_nothing_found() -> None:
     made = exchange({"role": "user", "text": "What is the weather?"})
     decision = await admit(made)
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran"})
+    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran", "detectors": ("patterns:ran",)})
     assert not made.edited
     assert made.policy_version == policies().version
 
@@ -121,7 +122,10 @@ async def test_what_cannot_be_read(guardrail: str, text: str, verdict: Verdict, 
 
 async def test_a_policy_with_nothing_for_prompts_says_that_it_did_not_run() -> None:
     decision = await admit(exchange({"role": "user", "text": AWS}, guardrail="off"))
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "not_run"})
+    assert (decision.verdict, decision.detail) == (
+        Verdict.ALLOW,
+        {"inspection": "not_run", "detectors": ("patterns:not_run",)},
+    )
 
 
 async def test_a_policy_that_is_not_there_refuses() -> None:

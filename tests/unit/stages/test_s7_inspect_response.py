@@ -14,6 +14,8 @@ class UseCase:
 
 
 class Grant:
+    organisation = team = team_name = role = ""
+
     def __init__(self, guardrail: str) -> None:
         self.use_case = UseCase(guardrail)
 
@@ -37,7 +39,7 @@ async def test_what_the_guard_found_takes_the_place_of_what_admission_left() -> 
     made, tested = exchange(), stage()
     made.decisions.append((tested.name, await tested.admit(made)))
     made.decisions.append(("s8_record", ALLOWED))
-    assert own(made)[0].detail == {"inspection": "not_run"}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
     guard = tested.guard(made)
     assert guard is not None
     assert read([*guard.feed([event(f"it is {CARD}")]), *guard.flush()]) == {"0": "it is [CARD]"}
@@ -45,7 +47,12 @@ async def test_what_the_guard_found_takes_the_place_of_what_admission_left() -> 
     assert [name for name, _ in made.decisions] == [tested.name, "s8_record"]
     (decision,) = own(made)
     assert (decision.verdict, decision.reason) == (Verdict.REDACT, Reason.ANSWER_REDACTED)
-    assert decision.detail == {"inspection": "ran", "rule:payment_card": 1, "redacted": ("payment_card",)}
+    assert decision.detail == {
+        "inspection": "ran",
+        "detectors": ("patterns:ran",),
+        "rule:payment_card": 1,
+        "redacted": ("payment_card",),
+    }
     assert not tested._guards
 
 
@@ -65,7 +72,10 @@ async def test_an_answer_with_nothing_in_it() -> None:
     assert guard is not None
     guard.feed([event("all well. ")])
     await tested.settle(made)
-    assert (own(made)[0].verdict, own(made)[0].detail) == (Verdict.ALLOW, {"inspection": "ran"})
+    assert (own(made)[0].verdict, own(made)[0].detail) == (
+        Verdict.ALLOW,
+        {"inspection": "ran", "detectors": ("patterns:ran",)},
+    )
 
 
 @pytest.mark.parametrize("guarded", [True, False])
@@ -74,7 +84,7 @@ async def test_an_answer_that_never_came_was_not_inspected(guarded: bool) -> Non
     if guarded:
         tested.guard(made)
     await tested.settle(made)
-    assert own(made)[0].detail == {"inspection": "not_run"}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
 
 
 async def test_a_policy_with_nothing_for_answers_lays_no_guard() -> None:
@@ -101,6 +111,6 @@ async def test_what_the_intent_entry_holds_is_not_replaced_so_that_the_outcome_e
     guard.feed([event(f"it is {CARD}")])
     guard.flush()
     await tested.settle(made)
-    assert own(made)[0].detail == {"inspection": "not_run"}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
     assert made.decisions[-1][0] == tested.name
     assert made.decisions[-1][1].reason is Reason.ANSWER_REDACTED
