@@ -14,6 +14,7 @@ from sluicegate.core.dialect import Dialect
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.vault import Vault
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -133,20 +134,22 @@ class Gateway:
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         dialects = {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
+        vault = Vault(settings.dlp.max_sessions, settings.dlp.session_seconds)
         call = Call(providers(settings.upstream, self.pool), dialects, health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
                 Scope(settings.server),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
-                InspectPrompt(self.policies, settings.server),
+                InspectPrompt(self.policies, settings.server, vault, settings.dlp.max_placeholders),
                 Route(self.catalog, health),
                 call,
-                InspectResponse(self.policies, settings.dlp),
+                InspectResponse(self.policies, settings.dlp, vault),
                 Record(self.audit),
                 Watch(self.traces, self.metrics),
             ),
             call,
+            settings.dlp.heartbeat_seconds,
         )
 
     def _show(self) -> None:

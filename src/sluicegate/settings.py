@@ -144,6 +144,14 @@ class Dlp(Section):
     """Choices, blocks and tool calls that one streamed answer may have."""
     max_held_bytes: Bytes = 1024 * 1024
     """What the stream guard may hold back of one answer."""
+    heartbeat_seconds: Seconds = 15
+    """After how long a client whose events are held back gets a sign of life, while the provider goes on sending."""
+    max_placeholders: Count = 10_000
+    """Values that may be tokenised in one exchange or session; what comes after is redacted."""
+    max_sessions: Count = 10_000
+    """Sessions whose placeholders are kept; beyond it the one used longest ago is forgotten."""
+    session_seconds: Seconds = 3_600
+    """How long placeholders of a session are kept after its last exchange."""
 
 
 class Upstream(Section):

@@ -6,6 +6,7 @@ from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.core.dialect import Bounds, Form, Json, Place, Reading, Span
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dlp.policy import UnknownPolicy
+from sluicegate.dlp.vault import Vault
 from sluicegate.settings import Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from tests.support.guardrails import AWS, CARD, EMAIL, SSN, policies
@@ -42,7 +43,7 @@ def exchange(*messages: dict[str, Any], guardrail: str = "default", files: tuple
 
 
 async def admit(made: Exchange) -> Decision:
-    return await InspectPrompt(policies(), Server()).admit(made)
+    return await InspectPrompt(policies(), Server(), Vault(10, 60), 100).admit(made)
 
 
 async def test_nothing_found() -> None:
