@@ -6,12 +6,10 @@ from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import Edit, Ledger, order
 from sluicegate.dlp.inspection import Inspection, Work, grouped
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.rendered import SourceEdit, rendered
 
 _KEPT = 3 * CONTEXT_REACH
 """Characters of context from which on they are dropped even while they cost nothing."""
-
-SourceEdit = tuple[int, int, str]
-"""source[start:end] gives way to the text."""
 
 
 class TextChannel:
@@ -50,20 +48,7 @@ class TextChannel:
 
         To be asked for every piece that has text, in order.
         """
-        end = start + len(source)
-        if not self.edits or self.edits[0][0] >= end:
-            return None
-        parts: list[str] = []
-        at = start
-        while self.edits and self.edits[0][0] < end:
-            low, high, text = self.edits.pop(0)
-            parts += (source[at - start : low - start], text)
-            at = min(high, end)
-            if high > end:
-                self.edits.insert(0, (end, high, ""))
-                break
-        parts.append(source[at - start :])
-        return "".join(parts)
+        return rendered(self.edits, start, source)
 
     def _advance(self, text: str, final: bool) -> None:
         """Find what the new text completes, and move the mark to where more text could still change something."""

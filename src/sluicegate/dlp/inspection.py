@@ -11,7 +11,7 @@ from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import EDGE, Hit, Scanner
-from sluicegate.dlp.findings import CLEAN, EDITING, Action, Found, Ledger, Treatment, merged
+from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, merged
 from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
 from sluicegate.dlp.policy_file import Subject
 
@@ -79,11 +79,12 @@ class Inspection:
         chosen = [treatments[id] for id in self.ids]
         self.treatments = tuple(each if isinstance(each, Treatment) else Treatment(each) for each in chosen)
         self.actions = tuple(treatment.action for treatment in self.treatments)
-        possible = [each.possible for each in self.treatments if not each.shadow]
-        self.acts = any(each - {Action.ALLOW, Action.ALERT} for each in possible)
-        """Whether it ever does more than record."""
-        self.tokenises = any(Action.TOKENISE in each for each in possible)
-        self.edits = any(each & EDITING for each in possible)
+        rules = len(scanner.rules)
+        self.acts = any(map(_acts, self.treatments[:rules]))
+        """Whether a finding of the rules may ever do more than be recorded."""
+        self.holds = any(map(_acts, self.treatments[rules:]))
+        """Whether one of a detector may."""
+        self.tokenises = any(Action.TOKENISE in each.possible for each in self.treatments if not each.shadow)
         self._bound = max_findings
         self._judged = judged
 
@@ -94,6 +95,10 @@ class Inspection:
     def work(self) -> Work:
         """What one prompt, or one event of an answer, may cost."""
         return Work(self.max_candidates)
+
+    def demands(self, detector: Detector) -> bool:
+        """Whether more than a shadow depends on what the detector finds."""
+        return any(not self.treatments[self.index[each.id]].shadow for each in detector.signals if each.id in self.index)
 
     def find(self, texts: Sequence[Text], work: Work | None = None) -> list[Found]:
         """What is in each of the texts. They are scanned in one go, and none influences another.
@@ -158,6 +163,10 @@ class Inspection:
     def decide(self, counts: Mapping[int, int], reasons: Reasons, detectors: tuple[str, ...] = (PATTERNS_RAN,)) -> Decision:
         """The decision that findings amount to. `detectors` has the verdict of the rules, and of each detector."""
         return decide(self.ids, self.treatments, counts, reasons, detectors)
+
+
+def _acts(treatment: Treatment) -> bool:
+    return not treatment.shadow and not treatment.possible <= {Action.ALLOW, Action.ALERT}
 
 
 def grouped(ends: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
