@@ -249,6 +249,10 @@ class Gateway:
 
         settings = self._settings
         limits = Bounds(settings.server.max_json_depth, settings.server.max_json_values)
+
+        def make(policies: PolicySource) -> tuple[InspectPrompt, InspectResponse]:
+            return inspecting(policies, settings, self.documents)
+
         return create(
             AdminContext(
                 database=self.database,
