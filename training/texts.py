@@ -12,7 +12,7 @@ import msgspec
 
 HERE = Path(__file__).parent / "texts"
 ATTACKS = ("attacks_en", "attacks_indirect", "attacks_more")
-HARMLESS = ("harmless_en", "harmless_more", "carriers")
+HARMLESS = ("harmless_en", "harmless_more", "carriers", "ordinary")
 _SLOT = re.compile(r"(?<!\{)\{(\w+)\}(?!\})")
 _TEMPLATE = re.compile(r"([+-]) (?:(\d+) )?(\w+): (.*)")
 DEPTH = 6
