@@ -16,7 +16,6 @@ from sluicegate.core.errors import Denied
 from sluicegate.core.event import Event
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.engine import EDGE
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.json_channel import JsonChannel
 
@@ -124,7 +123,7 @@ class StreamGuard:
                 return False
             texts.append(piece.text)
         try:
-            return not self._inspection.scanner.ends(f"{EDGE}{EDGE.join(texts)}{EDGE}", self._work.left)
+            return self._inspection.nothing_in(texts, self._work)
         except TooManyReports:
             return False
 
