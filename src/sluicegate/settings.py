@@ -159,6 +159,14 @@ class Dlp(Section):
     """Of address space that one of them may use."""
     remembered_file_characters: Annotated[int, Field(ge=0)] = 4_000_000
     """Of text read from files that is kept in memory, by digest, for when the same file is sent again; 0 keeps none."""
+    heartbeat_seconds: Seconds = 15
+    """After how long a client whose events are held back gets a sign of life, while the provider goes on sending."""
+    max_placeholders: Count = 10_000
+    """Values that may be tokenised in one exchange or session; what comes after is redacted."""
+    max_sessions: Count = 10_000
+    """Sessions whose placeholders are kept; beyond it the one used longest ago is forgotten."""
+    session_seconds: Seconds = 3_600
+    """How long placeholders of a session are kept after its last exchange."""
 
 
 class Upstream(Section):
