@@ -7,9 +7,6 @@ from sluicegate.dlp.findings import Edit, Ledger, order
 from sluicegate.dlp.inspection import Inspection, Work, grouped
 from sluicegate.dlp.packs import CONTEXT_REACH
 
-_KEPT = 3 * CONTEXT_REACH
-"""Characters of context from which on they are dropped even while they cost nothing."""
-
 SourceEdit = tuple[int, int, str]
 """source[start:end] gives way to the text."""
 
@@ -21,7 +18,6 @@ class TextChannel:
         """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
         self._work = work or inspection.work()
         self._scanner = inspection.scanner
-        self._open = inspection.scanner.quiet.open
         self.ledger: Ledger = inspection.ledger()
         self.length = 0
         """How much of the source has arrived."""
@@ -67,17 +63,7 @@ class TextChannel:
 
     def _advance(self, text: str, final: bool) -> None:
         """Find what the new text completes, and move the mark to where more text could still change something."""
-        window = self._window + text
-        base = self._base
-        at = self._open(window, self._settled - base)
-        if at < 0:
-            at = self._scan(text, final)
-        else:
-            self._window = window
-            self._seen = base + len(window)
-            if len(window) > _KEPT:
-                self._drop()
-            at += base
+        at = self._scan(text, final)
         self._settle(self._seen if final else at)
 
     def _scan(self, text: str, final: bool) -> int:
