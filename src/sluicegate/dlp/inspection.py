@@ -9,7 +9,7 @@ from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
 from sluicegate.dlp.candidates import Work, grouped
 from sluicegate.dlp.detector import Detector
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
+from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, merged
 from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
@@ -18,6 +18,7 @@ from sluicegate.dlp.normalise_where import placed, places, regions
 from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.policy_file import Subject
+from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 4_096
 """Characters from which on a digest is cheaper than a scan."""
@@ -55,7 +56,7 @@ class Inspection:
 
     def __init__(
         self,
-        scanner: Scanner,
+        scanner: Scan,
         treatments: Mapping[str, Action | Treatment],
         max_findings: int,
         judged: Judged,

@@ -1,6 +1,6 @@
 """Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -26,6 +26,7 @@ from sluicegate.dlp.policy_file import (
     treatments,
 )
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey, said
+from sluicegate.dlp.selection import selection
 from sluicegate.settings import Dlp
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
@@ -207,7 +208,7 @@ class _Press:
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
     ) -> None:
-        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`."""
+        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`, whose own come first."""
         self._settings = settings
         self._kept = kept
         self._packs = packs
@@ -215,6 +216,9 @@ class _Press:
         self._detectors = detectors
         self._version = version
         self._ready = known
+        shared = 0 if base is None else len(base._own)
+        self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
+        """What is compiled together, and shared by all policies that name any of it."""
         self._rules = _rules([*packs, *own])
         subjects: list[Subject] = [*self._rules.values()]
         for signal in (signal for each in detectors for signal in each.signals):
@@ -289,11 +293,12 @@ class _Press:
         if not chosen and not always:
             return None
         settings = self._settings
-        scanner = self._scanner([self._rules[id] for id in sorted(chosen) if id in self._rules])
+        scanner = selection([self._scanner(group) for group in self._groups if _names_any(group, chosen)], chosen)
         detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
         return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, detectors)
 
     def _scanner(self, rules: Sequence[Rule]) -> Scanner:
+        """All of the rules, compiled, or as they already are."""
         own = tuple(_encoded(rule) for rule in rules if rule.id in self._own_ids)
         key = Chosen(tuple(rule.id for rule in rules), own)
         scanner = self.scanners.get(key) or self._ready.get(key)
@@ -301,6 +306,10 @@ class _Press:
             scanner = Scanner(rules, self._kept)
         self.scanners[key] = scanner
         return scanner
+
+
+def _names_any(rules: Sequence[Rule], chosen: Container[str]) -> bool:
+    return any(rule.id in chosen for rule in rules)
 
 
 def _encoded(rule: Rule) -> bytes:
