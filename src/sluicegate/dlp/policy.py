@@ -10,7 +10,7 @@ import msgspec
 
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Rule, RuleError, placed, shipped
 from sluicegate.dlp.policy_file import (
@@ -31,6 +31,9 @@ log = logging.getLogger(__name__)
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
 MAX_RULES = 10_000
+_SHARED = 0.8
+"""The part of another policy's rules from which on a policy uses the automata of that one."""
+_NOTHING = Treatment(Action.ALLOW)
 MAX_CALLERS = 4_096
 """Callers for whom it is remembered which override fits, before all are forgotten."""
 
@@ -196,11 +199,15 @@ class _Press:
                 raise RuleError(f"rules: two are called {signal.id}")
             self._subjects.append(signal)
         self._known = {name for subject in self._subjects for name in names(subject)}
+        self._wanted: set[tuple[str, ...]] = set()
         self._scanners: dict[tuple[str, ...], Scanner] = {}
         self._judged = Judged(settings.judged_texts)
 
     def edition(self, specs: Mapping[str, PolicySpec], own: Sequence[Rule]) -> Edition:
         """All policies, compiled. Raises RuleError."""
+        for each in specs.values():
+            for spec in (each, *(each.under(override) for override in each.overrides)):
+                self._wanted |= {self._ids(self._chosen(named, spec.mode)) for named in (spec.prompt, spec.answer)}
         policies = {name: self._policy(name, each) for name, each in specs.items()}
         unused = [rule for rule in own if not any(rule.id in ids for ids in self._scanners)]
         Scanner(unused)  # refused even while unused
@@ -227,23 +234,37 @@ class _Press:
             overrides=overrides,
         )
 
+    def _chosen(self, named: Named, mode: Mode) -> dict[str, Treatment]:
+        """What is done about each subject that is looked for."""
+        each = zip(self._subjects, treatments(self._subjects, named, mode), strict=True)
+        return {subject.id: treatment for subject, treatment in each if treatment.action is not Action.ALLOW}
+
+    def _ids(self, chosen: Mapping[str, Treatment]) -> tuple[str, ...]:
+        return tuple(sorted(id for id in chosen if id in self._rules))
+
+    def _host(self, ids: tuple[str, ...]) -> tuple[str, ...]:
+        """The rules to be compiled for these: those of another policy that has them all and few more, else they alone.
+
+        Automata take megabytes; a hit of a rule that is not looked for costs less than a second automaton.
+        """
+        wanted = set(ids)
+        hosts = [each for each in self._wanted if len(each) * _SHARED <= len(ids) and wanted.issubset(each)]
+        return max(hosts, key=lambda each: (len(each), each), default=ids)
+
     def _check(self, where: str, named: Named) -> None:
         for name in named:
             if name not in self._known:
                 raise RuleError(f"{where}.{name}: no rule and no kind is called that")
 
     def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
-        chosen = {
-            subject.id: treatment
-            for subject, treatment in zip(self._subjects, treatments(self._subjects, named, mode), strict=True)
-            if treatment.action is not Action.ALLOW
-        }
+        chosen = self._chosen(named, mode)
         if not chosen and not always:
             return None
         settings = self._settings
-        ids = tuple(sorted(id for id in chosen if id in self._rules))
+        ids = self._host(self._ids(chosen))
         if ids not in self._scanners:
             self._scanners[ids] = Scanner([self._rules[id] for id in ids], self._kept)
+        chosen = {**dict.fromkeys(ids, _NOTHING), **chosen}
         detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
         return Inspection(
             self._scanners[ids], chosen, settings.max_findings, self._judged, settings.max_candidates, detectors
