@@ -17,7 +17,8 @@ from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.documents import Documents
+from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.vault import Vault
 from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
@@ -166,7 +167,7 @@ def test_what_left_as_a_placeholder_comes_back_wherever_the_answer_is_cut(
         vault, made = Vault(1, 1), exchange(dialect, "tokenise")
         del made.policy_version  # the stage writes it
         made.document = request(dialect, text, argument)
-        await InspectPrompt(policies(), Server(), vault, 1_000).admit(made)
+        await InspectPrompt(policies(), Server(), Documents(Dlp()), vault, 1_000).admit(made)
         told, given_argument = of(dialect, made.document)
         guard = InspectResponse(policies(), Dlp(), vault).guard(made)
         source = json.dumps({"a": given_argument}, ensure_ascii=ascii_only).replace("<", "\\u003c" if ascii_only else "<")
@@ -184,7 +185,7 @@ async def test_every_offset(dialect: Dialect) -> None:
         vault, made = Vault(1, 1), exchange(dialect, "tokenise")
         del made.policy_version  # the stage writes it
         made.document = request(dialect, text, argument)
-        await InspectPrompt(policies(), Server(), vault, 1_000).admit(made)
+        await InspectPrompt(policies(), Server(), Documents(Dlp()), vault, 1_000).admit(made)
         told, given_argument = of(dialect, made.document)
         assert told == "to <EMAIL_1>: <CARD_1>"
         guard = InspectResponse(policies(), Dlp(), vault).guard(made)

@@ -14,7 +14,7 @@ from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Rule, shipped
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.settings import Dlp
 

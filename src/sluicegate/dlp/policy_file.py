@@ -98,9 +98,20 @@ def read_book(content: bytes) -> Book:
     """A policy file. Raises RuleError naming the place that is wrong."""
     try:
         file = msgspec.convert(yaml.safe_load(content), PolicyFile)
-    except (UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError) as error:
+    except yaml.YAMLError as error:
+        raise RuleError(_place(error)) from None
+    except (UnicodeDecodeError, msgspec.ValidationError) as error:
         raise RuleError(str(error)) from None
     return Book({name: read_policy(name, each) for name, each in file.policies.items()}, file.rules)
+
+
+def _place(error: yaml.YAMLError) -> str:
+    """What is wrong where, without a quotation of the file: what this says goes to logs."""
+    if not isinstance(error, yaml.MarkedYAMLError):
+        return "no YAML"
+    mark = error.problem_mark or error.context_mark
+    said = ", ".join(part for part in (error.context, error.problem) if part)
+    return said if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {said}"
 
 
 def read_policy(name: str, written: object) -> PolicySpec:

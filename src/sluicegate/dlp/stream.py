@@ -12,7 +12,6 @@ from sluicegate.core.event import Event
 from sluicegate.dlp.account import Account, nothing_refused
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.engine import EDGE
 from sluicegate.dlp.hold import Holder
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.json_channel import JsonChannel
@@ -93,7 +92,7 @@ class StreamGuard(Holder[TextChannel]):
                 return False
             texts.append(piece.text)
         try:
-            return not self._inspection.scanner.ends(f"{EDGE}{EDGE.join(texts)}{EDGE}", self._work.left)
+            return self._inspection.nothing_in(texts, self._work)
         except TooManyReports:
             return False
 

@@ -7,9 +7,10 @@ from sluicegate.core.dialect import Bounds, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
+from sluicegate.dlp.documents import Documents, fixed
 from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.outcome import NOT_RUN, unscannable
-from sluicegate.dlp.policy import Policies, Policy
+from sluicegate.dlp.policy import Policy, PolicySource
 from sluicegate.dlp.prompt import Judgement, edit, judge
 from sluicegate.dlp.vault import Placeholders, Vault, owner_of
 from sluicegate.settings import Server
@@ -25,10 +26,13 @@ class InspectPrompt(Passive):
 
     name = "s4_inspect_prompt"
 
-    def __init__(self, policies: Policies, limits: Server, vault: Vault, max_placeholders: int) -> None:
-        """JSON inside strings is held to the `limits` of the body; values that are tokenised go to the `vault`."""
+    def __init__(
+        self, policies: PolicySource, limits: Server, documents: Documents, vault: Vault, max_placeholders: int
+    ) -> None:
+        """JSON inside strings is held to the `limits` of the body; tokenised values go to the `vault`."""
         self._bounds = Bounds(limits.max_json_depth, limits.max_json_values)
         self._policies = policies
+        self._documents = documents
         self._vault = vault
         self._max_placeholders = max_placeholders
 
@@ -38,9 +42,12 @@ class InspectPrompt(Passive):
         """
         grant = exchange.grant
         use_case = grant.use_case
-        policy = self._policies.policy(use_case.guardrail).for_(grant.team, grant.role, grant.team_name)
+        policy = self._policies.policy(use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
+        if reading.files:
+            await self._documents.complete(reading)
         own = use_case.system_prompt
         spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
         inspection = policy.prompt
@@ -64,6 +71,8 @@ class InspectPrompt(Passive):
             return Decision(DENY, Reason.CONTROL_FAILED, decision.detail)
         if decision.verdict is DENY:
             return decision
+        if kinds := fixed(spans, [index for index, each in judged.edits.items() if each]):
+            return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
         if "rerouted" in decision.detail:
             exchange.on_prem_only = True
         if inspection.tokenises:

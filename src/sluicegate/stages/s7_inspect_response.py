@@ -11,7 +11,7 @@ from sluicegate.dlp.account import Account
 from sluicegate.dlp.chain import Chain
 from sluicegate.dlp.observe import Observer
 from sluicegate.dlp.outcome import NOT_RUN
-from sluicegate.dlp.policy import Policies, Policy
+from sluicegate.dlp.policy import Policy, PolicySource
 from sluicegate.dlp.restore import RestoreGuard
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.dlp.vault import Vault, owner_of
@@ -32,7 +32,7 @@ class InspectResponse(Passive):
 
     name = "s7_inspect_response"
 
-    def __init__(self, policies: Policies, settings: Dlp, vault: Vault) -> None:
+    def __init__(self, policies: PolicySource, settings: Dlp, vault: Vault) -> None:
         self._policies = policies
         self._vault = vault
         self._max_channels = settings.max_answer_channels
@@ -48,7 +48,8 @@ class InspectResponse(Passive):
         held no placeholders.
         """
         grant = exchange.grant
-        policy = self._policies.policy(grant.use_case.guardrail).for_(grant.team, grant.role, grant.team_name)
+        policy = self._policies.policy(grant.use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
         guards = self._inspecting(exchange, policy)
         if exchange.sealed_values:
             values = self._vault.open(owner_of(exchange), exchange.sealed_values)
@@ -74,7 +75,7 @@ class InspectResponse(Passive):
         dialect, most, held = exchange.dialect, self._max_channels, self._max_held
         account = Account(inspection, policy.refuses, shadow=policy.shadow)
         reader = None
-        if inspection.detectors:
+        if inspection.panel is not None:
             reader = (WholeGuard if inspection.holds else Reader)(account, dialect, most, held)
         self._laid[exchange.id] = _Laid(account, policy.version, reader)
         patterns: Guard

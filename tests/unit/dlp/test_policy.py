@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from sluicegate.dlp.detector import Detector, ScriptedDetector, Signal
 from sluicegate.dlp.findings import CLEAN, Action
-from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, Policies, PolicyError, UnknownPolicy
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.settings import Dlp
 from tests.support.guardrails import CARD, policies
 
@@ -155,14 +156,16 @@ def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
     path.write_text("policies: {a: {prompt: {shouting: block}, answer: {card: alert}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert policy.prompt.detectors == tuple(detectors[:1])
+    assert policy.prompt.panel is not None
+    assert policy.prompt.panel.detectors == tuple(detectors[:1])
     assert policy.prompt.ids == ("shouting",)
     assert policy.answer is not None
-    assert policy.answer.detectors == ()
+    assert policy.answer.panel is None
     path.write_text("policies: {a: {prompt: {tone.INT: block}, answer: {}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert len(policy.prompt.detectors) == 2
+    assert policy.prompt.panel is not None
+    assert len(policy.prompt.panel.detectors) == 2
     with pytest.raises(PolicyError, match="two are called shouting"):
         Policies(Dlp(policies=str(path)), detectors=[detectors[0], detectors[0]])
 

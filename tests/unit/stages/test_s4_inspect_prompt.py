@@ -3,14 +3,17 @@ from typing import Any
 import pytest
 
 from sluicegate.core.decision import Decision, Reason, Verdict
-from sluicegate.core.dialect import Bounds, Form, Json, Place, Reading, Span
+from sluicegate.core.dialect import Bounds, File, Form, Json, Place, Reading, Span
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dlp.detector import ScriptedDetector, Signal
-from sluicegate.dlp.policy import Policies, UnknownPolicy
+from sluicegate.dlp.documents import Documents
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import UnknownPolicy
 from sluicegate.dlp.vault import SESSION_HEADER, Owner, Vault
-from sluicegate.settings import Server
+from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from tests.support.guardrails import AWS, CARD, EMAIL, SSN, policies, written
+from tests.support.pdfs import pdf
 
 
 class Messages:
@@ -22,7 +25,7 @@ class Messages:
             for key in message.keys() - {"role"}:
                 form = Form.NUMBER if key == "number" else Form.TEXT
                 out.append(Span(message, key, str(message[key]), Place(message["role"]), form))
-        return Reading(out, document.get("files", []))
+        return Reading(out, document.get("files", []), files=[File("pdf", data, Place.USER) for data in document["pdfs"]])
 
 
 class UseCase:
@@ -37,18 +40,26 @@ class Grant:
 
 
 def exchange(
-    *messages: dict[str, Any], guardrail: str = "default", files: tuple[str, ...] = (), session: str | None = None
+    *messages: dict[str, Any],
+    guardrail: str = "default",
+    files: tuple[str, ...] = (),
+    pdfs: tuple[bytes, ...] = (),
+    session: str | None = None,
 ) -> Exchange:
     headers = {} if session is None else {SESSION_HEADER: session}
     made = Exchange("1", Messages(), Arrival("/", "", headers, b""))  # type: ignore[arg-type]  # all the stage asks of a dialect
     made.grant = Grant()  # type: ignore[assignment]  # all the stage asks of a grant
     made.grant.use_case.guardrail = guardrail  # type: ignore[misc]  # the fake is not frozen
-    made.document = {"messages": list(messages), "files": list(files)}
+    made.document = {"messages": list(messages), "files": list(files), "pdfs": pdfs}
     return made
 
 
 async def admit(made: Exchange, by: Policies | None = None, vault: Vault | None = None) -> Decision:
-    return await InspectPrompt(by or policies(), Server(), vault or Vault(10, 60), 100).admit(made)
+    documents = Documents(Dlp())
+    try:
+        return await InspectPrompt(by or policies(), Server(), documents, vault or Vault(10, 60), 100).admit(made)
+    finally:
+        await documents.close()
 
 
 async def test_nothing_found() -> None:
@@ -135,6 +146,22 @@ async def test_a_prompt_that_holds_too_many_candidates_is_refused() -> None:
     decision = await admit(exchange({"role": "user", "text": ("phone " + "1 " * 28) * 8_000}))
     assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.PROMPT_UNSCANNABLE)
     assert decision.detail["bound"] == "max_candidates"
+
+
+async def test_what_would_be_redacted_in_a_file_refuses_the_prompt() -> None:
+    made = exchange({"role": "user", "text": CARD}, pdfs=(pdf(f"pay {CARD}"),))
+    decision = await admit(made)
+    assert (decision.verdict, decision.reason, decision.detail["in"]) == (Verdict.DENY, Reason.PROMPT_BLOCKED, ("pdf",))
+    assert decision.detail["rule:payment_card"] == 2
+    assert not made.edited
+
+
+async def test_an_alert_in_a_file_stays_an_alert_and_a_file_that_is_not_read_is_unscannable() -> None:
+    decision = await admit(exchange(pdfs=(pdf(f"write to {EMAIL}"), b"%PDF-broken")))
+    assert (decision.verdict, decision.reason) == (Verdict.FLAG, Reason.PROMPT_ALERTED)
+    assert (decision.detail["unscannable"], decision.detail["alerted"]) == (("pdf",), ("email_address",))
+    decision = await admit(exchange(pdfs=(b"%PDF-broken",), guardrail="strict"))
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.PROMPT_UNSCANNABLE)
 
 
 def texts(made: Exchange) -> list[str]:
