@@ -8,10 +8,10 @@ from bench.detection_rows import Row
 from bench.detection_score import Finding
 from bench.systems import CACHE
 from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.selection import Scan
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.selection import Scan
 from sluicegate.settings import Dlp
 
 MOST = 1 << 30

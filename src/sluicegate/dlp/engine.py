@@ -19,7 +19,7 @@ import msgspec
 from sluicegate.dlp.automaton import UNBOUNDED, Automaton, Expression, Report, TooManyReports, Workshop
 from sluicegate.dlp.leads import Leads, Led
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
-from sluicegate.dlp.pattern import Node, Ranges, backwards, charset, expression, has_digit, trigger, wide
+from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, trigger, wide
 from sluicegate.dlp.tails import Tail, Tails, length
 from sluicegate.dlp.validators import Validator
 

@@ -42,7 +42,7 @@ class Leads:
         self._groups: list[Automaton] = []
         self._reach: list[int] = []
         told: dict[Expression, tuple[dict[int, set[int]], dict[int, set[int]]]] = {}
-        waits = []
+        waits: list[Callable[[], Automaton | None]] = []
         for digit in (False, True):
             alike = [each for each in led if each.digit is digit]
             for at in range(0, len(alike), _TOGETHER):

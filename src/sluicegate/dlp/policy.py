@@ -1,6 +1,6 @@
 """Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-from collections.abc import Container, Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -10,9 +10,10 @@ import msgspec
 
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
+from sluicegate.dlp.panel import Panel
 from sluicegate.dlp.policy_file import (
     Mode,
     Named,
@@ -32,6 +33,8 @@ from sluicegate.settings import Dlp
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
 MAX_RULES = 10_000
+_SHARED = 4
+"""A policy that looks for one of so many rules of the packs, or more, shares the automata of them all."""
 MAX_CALLERS = 4_096
 """Callers for whom it is remembered which override fits, before all are forgotten."""
 
@@ -228,6 +231,7 @@ class _Press:
         self.subjects: Sequence[Subject] = subjects
         self._known = {name for subject in subjects for name in names(subject)}
         self._own_ids = frozenset(rule.id for rule in own)
+        self._panels: dict[tuple[str, ...], Panel] = {} if base is None else base._panels
         self.scanners: dict[Chosen, Scanner] = {} if base is None else base.scanners
         self._judged: Judged = Judged(settings.judged_texts) if base is None else base._judged
 
@@ -279,23 +283,41 @@ class _Press:
             overrides=overrides,
         )
 
+    def _chosen(self, named: Named, mode: Mode) -> dict[str, Treatment]:
+        """What is done about each subject that is looked for."""
+        each = zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
+        return {subject.id: treatment for subject, treatment in each if treatment.action is not Action.ALLOW}
+
     def _check(self, where: str, named: Named) -> None:
         for name in named:
             if name not in self._known:
                 raise RuleError(f"{where}.{name}: no rule and no kind is called that")
 
     def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
-        chosen = {
-            subject.id: treatment
-            for subject, treatment in zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
-            if treatment.action is not Action.ALLOW
-        }
+        chosen = self._chosen(named, mode)
         if not chosen and not always:
             return None
         settings = self._settings
-        scanner = selection([self._scanner(group) for group in self._groups if _names_any(group, chosen)], chosen)
+        scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
+        panel = self._panel(chosen)
+        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, panel)
+
+    def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
+        """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
+        for group in self._groups:
+            wanted = [rule for rule in group if rule.id in chosen]
+            if wanted:
+                yield group if len(wanted) * _SHARED >= len(group) else wanted
+
+    def _panel(self, chosen: Mapping[str, Treatment]) -> Panel | None:
+        """The detectors that can find what is looked for; those who look for the same share what they remember."""
         detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
-        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, detectors)
+        if not detectors:
+            return None
+        names = tuple(each.name for each in detectors)
+        if names not in self._panels:
+            self._panels[names] = Panel(detectors, self._settings.judged_texts)
+        return self._panels[names]
 
     def _scanner(self, rules: Sequence[Rule]) -> Scanner:
         """All of the rules, compiled, or as they already are."""
@@ -306,10 +328,6 @@ class _Press:
             scanner = Scanner(rules, self._kept)
         self.scanners[key] = scanner
         return scanner
-
-
-def _names_any(rules: Sequence[Rule], chosen: Container[str]) -> bool:
-    return any(rule.id in chosen for rule in rules)
 
 
 def _encoded(rule: Rule) -> bytes:

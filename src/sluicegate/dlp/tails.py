@@ -12,7 +12,19 @@ import hyperscan
 import msgspec
 
 from sluicegate.dlp.automaton import Automaton, Expression
-from sluicegate.dlp.pattern import ENDLESS, Alt, Chars, Node, Ranges, Repeat, backwards, beginnings, charset, expression, width
+from sluicegate.dlp.pattern import (
+    ENDLESS,
+    Alt,
+    Chars,
+    Node,
+    Ranges,
+    Repeat,
+    backwards,
+    beginnings,
+    charset,
+    expression,
+    width,
+)
 
 _ASCII = 128
 _LONG = 3
