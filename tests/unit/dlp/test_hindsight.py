@@ -8,15 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sluicegate.core.decision import Reason
+from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.hindsight import Recorded, done, gravest_shadow, gravity, outlook, recorded
 from sluicegate.dlp.inspection import Inspection, Judged
-from sluicegate.dlp.engine import Scanner
 from tests.support.guardrails import rule
 
 RULES = [rule("A-[0-9]", id="a"), rule("B-[0-9]", id="b"), rule("C-[0-9]", id="c")]
 SCANNER = Scanner(RULES)
-REASONS = {action: Reason.PROMPT_ALERTED for action in Action}
+REASONS = dict.fromkeys(Action, Reason.PROMPT_ALERTED)
 
 treatments = st.builds(
     Treatment,

@@ -83,7 +83,7 @@ async def test_a_row_has_its_rules_to_itself(tmp_path: Path) -> None:
 
 async def test_a_row_that_is_wrong_is_named_by_its_place(tmp_path: Path) -> None:
     own = of(tmp_path / "p.yaml")
-    with pytest.raises(RowError, match="guardrail x of the installation: prompt.carrd: no rule") as caught:
+    with pytest.raises(RowError, match=r"guardrail x of the installation: prompt\.carrd: no rule") as caught:
         await own.check(row("x", "o", prompt={"carrd": "block"}))
     assert caught.value.place == "prompt.carrd: no rule and no kind is called that"
     with pytest.raises(RowError) as caught:

@@ -25,7 +25,7 @@ rows = st.builds(
 def test_what_is_said_depends_on_the_rows_alone(found: list[PolicyRow], random: Any) -> None:
     shuffled = found[:]
     random.shuffle(shuffled)
-    again = [PolicyRow(row.organisation, row.name, dict(reversed(row.document.items()))) for row in shuffled]
+    again = [PolicyRow(row.organisation, row.name, dict(reversed(list(row.document.items())))) for row in shuffled]
     assert said(ordered(found)) == said(ordered(again))
     assert bool(said(found)) == bool(found)
 
