@@ -38,7 +38,10 @@ def main() -> None:
     for peer in PEERS:
         if peer.name in options.peers:
             found |= _asked(peer, rows, about, costs)
-    lines = [*Scores(rows, found).lines, *injection.lines(rows, found[OURS], injection.shipped())]
+    classifier = injection.shipped()
+    if classifier is None:
+        about.append("injection: there is no classifier; NOT MEASURED")
+    lines = [*Scores(rows, found).lines, *injection.lines(rows, found[OURS], classifier)]
     costs = {f"all rows by {name}, µs per 1,000 characters": cost for name, cost in costs.items()}
     costs = {} if options.no_cost else ours.cost(rows) | costs
     done = report.Report(about, lines, costs, weakest(lines, WEAKEST))
