@@ -17,6 +17,7 @@ from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.policy_rows import RowWatch
+from sluicegate.dlp.vault import Vault
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -78,7 +79,9 @@ def surfaces() -> Mapping[str, Surface]:
 
 def inspecting(policies: PolicySource, settings: Settings, documents: Documents) -> tuple[InspectPrompt, InspectResponse]:
     """The stages that inspect prompt and answer; the playground and commands use them as the path does."""
-    return InspectPrompt(policies, settings.server, documents), InspectResponse(policies, settings.dlp)
+    vault = Vault(settings.dlp.max_sessions, settings.dlp.session_seconds)
+    prompt = InspectPrompt(policies, settings.server, documents, vault, settings.dlp.max_placeholders)
+    return prompt, InspectResponse(policies, settings.dlp, vault)
 
 
 def prepare(settings: Settings) -> FirstStart | None:
@@ -159,6 +162,7 @@ class Gateway:
                 Watch(self.traces, self.metrics),
             ),
             call,
+            settings.dlp.heartbeat_seconds,
         )
 
     def _dialects(self) -> Mapping[DialectName, Dialect]:
@@ -245,6 +249,10 @@ class Gateway:
 
         settings = self._settings
         limits = Bounds(settings.server.max_json_depth, settings.server.max_json_values)
+
+        def make(policies: PolicySource) -> tuple[InspectPrompt, InspectResponse]:
+            return inspecting(policies, settings, self.documents)
+
         return create(
             AdminContext(
                 database=self.database,

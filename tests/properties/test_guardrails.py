@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from sluicegate.core.errors import Denied
 from sluicegate.core.event import Event, sse, whole
+from sluicegate.dlp.candidates import grouped
 from sluicegate.dlp.engine import EDGE, Scanner
 from sluicegate.dlp.findings import Action, redact
-from sluicegate.dlp.inspection import Inspection, grouped
+from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.packs import Rule
 from sluicegate.dlp.validators import luhn
 from tests.support.guardrails import (

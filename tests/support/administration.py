@@ -25,7 +25,8 @@ from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.roles import Role
 from sluicegate.identity.sessions import Sessions
 from sluicegate.identity.throttle import LoginThrottle
-from sluicegate.settings import Dlp, ProviderSpec, Settings, SettingsError
+from sluicegate.objects import ProviderSpec
+from sluicegate.settings import Dlp, Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer

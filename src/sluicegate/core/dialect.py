@@ -213,5 +213,8 @@ class Dialect(Protocol):
     def tool_calls(self, event: Event) -> Sequence[str]:
         """The names of tools that this event starts to call."""
 
+    def heartbeat(self) -> Event:
+        """An event that says nothing, to keep the connection alive while events are held back."""
+
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """The error as this API's clients know it: a JSON body, or with `streaming` the event bytes that end a stream."""

@@ -34,6 +34,25 @@ _WORDS = {
 }
 
 
+def unscannable(decision: Decision, kinds: Sequence[str], reason: Reason, *, would_block: bool) -> Decision:
+    """The decision, with the parts that could not be read: of none of them a detector can tell. `would_block`: in shadow."""
+    detail: dict[str, str | int | tuple[str, ...]] = dict(decision.detail)
+    verdicts = detail["detectors"]
+    assert isinstance(verdicts, tuple)
+    detail["detectors"] = tuple(
+        [verdict.removesuffix(":ran") + ":unscannable" if verdict.endswith(":ran") else verdict for verdict in verdicts]
+    )
+    detail["unscannable"] = tuple(sorted(set(kinds)))
+    detail["unscannable_parts"] = len(kinds)
+    if would_block:
+        shadow = detail.get("shadow", ())
+        assert isinstance(shadow, tuple)
+        detail["shadow"] = (*shadow, "block:unscannable")
+    if decision.verdict is Verdict.ALLOW:
+        return Decision(Verdict.FLAG, reason, detail)
+    return Decision(decision.verdict, decision.reason, detail)
+
+
 def totals(counts: Mapping[int, int], treatments: Sequence[Treatment]) -> dict[int, int]:
     """Findings per group, from those per rule."""
     tally: dict[int, int] = {}

@@ -269,7 +269,7 @@ class _Press:
             name=name,
             version=self._version,
             prompt=self._inspection(spec.prompt, spec.mode),
-            answer=self._inspection(spec.answer, spec.mode, always=any(unscannable.values())),
+            answer=self._inspection(spec.answer, spec.mode, always=True in unscannable.values()),
             shadow=spec.mode == "shadow",
             unscannable=unscannable,
             overrides=overrides,

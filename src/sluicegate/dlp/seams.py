@@ -3,8 +3,9 @@
 from collections.abc import MutableMapping, Sequence
 
 from sluicegate.core.dialect import Form, Place, Span
+from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.findings import Edit, merged
-from sluicegate.dlp.inspection import Inspection, Work
+from sluicegate.dlp.inspection import Inspection
 
 REACH = 128
 """How many characters on either side of a border are looked at together."""

@@ -123,7 +123,7 @@ def load_key(connection: Connection, digest: bytes) -> Held | None:
         team=row["team_id"],
         team_name=team_name,
         principal=row["principal"],
-        role=_role(connection, row["principal"], row["organisation_id"]),
+        role=role_of(connection, row["principal"], row["organisation_id"]),
         use_case=use_case(bound),
         rate=lower(bound["rate"], row["rate"]),
         budgets=(*_budgets(f"key:{id}", row["budgets"]), *_budgets(f"team:{row['team_id']}", budgets)),
@@ -132,7 +132,7 @@ def load_key(connection: Connection, digest: bytes) -> Held | None:
     return hold(grant, row["revoked_at"])
 
 
-def _role(connection: Connection, principal: str, organisation: str) -> str:
+def role_of(connection: Connection, principal: str, organisation: str) -> str:
     """The role of the principal; empty for a user who is not known, not active, or of another organisation."""
     kind, _, who = principal.partition(":")
     if kind != "user":

@@ -2,8 +2,9 @@ import pytest
 
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.dlp.automaton import TooManyReports
+from sluicegate.dlp.candidates import grouped
 from sluicegate.dlp.findings import CLEAN, Action, redact
-from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged, grouped
+from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from tests.support.guardrails import CARD, EMAIL, PEM, SSN, inspection, judge, rule
 
 REASONS = {

@@ -50,7 +50,7 @@ def test_an_event_whose_text_is_all_gone_is_still_sent() -> None:
 
 def test_the_dialect_is_told_from_the_first_redaction_on() -> None:
     guard = guard_of(BY)
-    guard.feed([event("fine. "), event(SSN), event(", so ")])
+    guard.feed([event("fine. "), event(SSN), event(", so it ")])
     dialect = guard._dialect
     assert isinstance(dialect, PlainDialect)
     assert dialect.told == 2
@@ -124,7 +124,7 @@ def test_bounds_hold_for_an_unstreamed_answer() -> None:
         guard.feed([several("one", "two")])
     assert guard.decision().detail["bound"] == "max_answer_channels"
     by = inspection({"card": Action.REDACT})
-    by.max_candidates = 10
+    by.max_candidates = 40
     guard = guard_of(by)
     with pytest.raises(Denied):
         guard.feed([several(f"{CARD}. " * 20)])
@@ -156,11 +156,11 @@ def test_pieces_without_text_open_no_channel() -> None:
 
 def test_more_candidates_in_an_event_than_the_bound_refuse() -> None:
     by = inspection({"card": Action.REDACT})
-    by.max_candidates = 10
+    by.max_candidates = 40
     guard = guard_of(by)
-    assert guard.feed([event(f"{CARD}. ") for _ in range(4)])
+    assert guard.feed([event(f"{CARD}. So ") for _ in range(4)])
     with pytest.raises(Denied):
-        guard.feed([event(f"{CARD}. " * 20)])
+        guard.feed([event(f"{CARD}. " * 80)])
     assert guard.decision().detail["bound"] == "max_candidates"
 
 

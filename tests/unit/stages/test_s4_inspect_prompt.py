@@ -7,6 +7,7 @@ from sluicegate.core.dialect import Bounds, File, Form, Json, Place, Reading, Sp
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policy import UnknownPolicy
+from sluicegate.dlp.vault import Vault
 from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from tests.support.guardrails import AWS, CARD, EMAIL, SSN, policies
@@ -48,7 +49,7 @@ def exchange(
 async def admit(made: Exchange) -> Decision:
     documents = Documents(Dlp())
     try:
-        return await InspectPrompt(policies(), Server(), documents).admit(made)
+        return await InspectPrompt(policies(), Server(), documents, Vault(10, 60), 100).admit(made)
     finally:
         await documents.close()
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field, StringConstraints
 
 from sluicegate.core.dialect import DialectName
-from sluicegate.settings import Name, Section
+from sluicegate.objects import Name, Section
 from sluicegate.web.admin.models import Id, Page
 
 Document = Annotated[dict[str, Any], Field(description="One policy as docs/guardrails.md has it, with `rules` of its own.")]
