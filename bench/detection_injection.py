@@ -5,8 +5,6 @@ hard negatives.
 """
 
 from collections.abc import Callable, Sequence
-from importlib import import_module
-from importlib.util import find_spec
 from math import inf, nextafter
 
 import msgspec
@@ -14,8 +12,11 @@ import msgspec
 from bench.detection_kinds import INJECTION, OURS
 from bench.detection_rows import Row
 from bench.detection_score import Findings, Line, Share, flagged
+from bench.systems import CACHE
 from sluicegate.core.dialect import Place
-from sluicegate.dlp.detector import Detector, Passage
+from sluicegate.dlp.classifier import Ideas, Model
+from sluicegate.dlp.detector import Passage
+from sluicegate.dlp.injection import WEIGHTS, WORDS, InjectionClassifier
 
 FALSE_ALARMS = 0.01
 
@@ -29,13 +30,10 @@ class Classifier(msgspec.Struct, frozen=True):
     """Whether it finds anything in a text, as it ships."""
 
 
-def shipped() -> Classifier | None:
-    """The classifier that ships; None where there is none."""
-    if find_spec("sluicegate.dlp.injection") is None:
-        return None
-    injection, classifier = (import_module(f"sluicegate.dlp.{name}") for name in ("injection", "classifier"))
-    detector: Detector = injection.InjectionClassifier()
-    model = classifier.Model(classifier.Ideas(injection.WORDS.read_bytes()), injection.WEIGHTS.read_bytes())
+def shipped() -> Classifier:
+    """The classifier that ships. Raises ModelError where its words and weights do not belong together."""
+    detector = InjectionClassifier(CACHE / "automata")
+    model = Model(Ideas(WORDS.read_bytes(), CACHE / "automata"), WEIGHTS.read_bytes())
     return Classifier(
         lambda text: max((score for _, score in model.scores(text, -inf)), default=-inf),
         lambda text: bool(detector.find([Passage(text, Place.USER)])),
