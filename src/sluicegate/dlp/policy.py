@@ -180,7 +180,8 @@ def _edition(
             return None
         if ids not in scanners:
             scanners[ids] = Scanner([rules[id] for id in ids], kept)
-        return Inspection(scanners[ids], chosen, settings.max_findings, judged, settings.max_candidates)
+        decoded = settings.max_decode_depth, settings.max_encoded_run
+        return Inspection(scanners[ids], chosen, settings.max_findings, judged, settings.max_candidates, decoded)
 
     policies = {
         name: Policy(
