@@ -185,11 +185,13 @@ class Inspection:
     def _in_views(self, lead: str, text: str, where: Sequence[tuple[int, int]] | None, depth: int, work: Work) -> list[Hit]:
         """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
         inner = self._inner(depth, work)
-        parts = [(0, len(text))] if where is None else regions(text, where, self.scanner.width + 2 * CONTEXT_REACH, work)
+        reach = self.scanner.width + 2 * CONTEXT_REACH
+        parts = [(0, len(text), True)] if where is None else regions(text, where, reach, work)
         hits: list[Hit] = []
-        for low, high in parts:
+        for low, high, wide in parts:
             before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
-            views = [View(stages(before), self.scanner, before, low, len(before)) for stages in (folding, quoting)]
+            chains = (folding(before), quoting(before)) if wide else ((),)
+            views = [View(stages, self.scanner, before, low, len(before)) for stages in chains]
             final = high == len(text)
             for view in views:
                 hits += view.feed(text[low:high], work, final=final, plain=high)

@@ -47,9 +47,7 @@ class Views:
             at = self.low - base
             before, text = tail[:at], tail[at:]
             low = self._rules_low - base
-            self._views = [
-                View(stages(before), self._scanner, before, self.low, low) for stages in (folding, quoting)
-            ]
+            self._views = [View(stages(before), self._scanner, before, self.low, low) for stages in (folding, quoting)]
         return self._look(text, plain, final=final)
 
     def _look(self, text: str, plain: int, *, final: bool) -> list[Hit]:

@@ -299,8 +299,10 @@ class _Press:
             return None
         settings = self._settings
         scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
-        panel = self._panel(chosen)
-        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, panel)
+        decoded = settings.max_decode_depth, settings.max_encoded_run
+        return Inspection(
+            scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, self._panel(chosen), decoded
+        )
 
     def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
         """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
