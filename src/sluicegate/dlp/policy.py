@@ -175,6 +175,14 @@ def compile_edition(
     except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
     file = frozenset(policies)
+    of, broken = _worked_in(press, rows, excused, policies)
+    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
+
+
+def _worked_in(
+    press: "_Press", rows: Sequence[PolicyRow], excused: Set[RowKey], policies: dict[str, Policy]
+) -> tuple[dict[tuple[str, str], Policy], dict[RowKey, str]]:
+    """Add the rows of no organisation to `policies`; those of organisations, and what is wrong with the excused ones."""
     of: dict[tuple[str, str], Policy] = {}
     broken: dict[RowKey, str] = {}
     for row in rows:
@@ -190,7 +198,7 @@ def compile_edition(
             policies[row.name] = policy
         else:
             of[row.organisation, row.name] = policy
-    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
+    return of, broken
 
 
 @cache
