@@ -1,3 +1,4 @@
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ class Messages:
             for key in message.keys() - {"role"}:
                 form = Form.NUMBER if key == "number" else Form.TEXT
                 out.append(Span(message, key, str(message[key]), Place(message["role"]), form))
-        return Reading(out, document.get("files", []), files=[File("pdf", data, Place.USER) for data in document["pdfs"]])
+        pdfs = [File("pdf", b64encode(data).decode(), Place.USER) for data in document["pdfs"]]
+        return Reading(out, document.get("files", []), files=pdfs)
 
 
 class UseCase:
