@@ -8,7 +8,7 @@ from itertools import chain
 from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
 from sluicegate.dlp.candidates import Work, grouped
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
+from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, merged
 from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
@@ -18,6 +18,7 @@ from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.panel import Panel
 from sluicegate.dlp.policy_file import Subject
+from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 4_096
 """Characters from which on a digest is cheaper than a scan."""
@@ -55,7 +56,7 @@ class Inspection:
 
     def __init__(
         self,
-        scanner: Scanner,
+        scanner: Scan,
         treatments: Mapping[str, Action | Treatment],
         max_findings: int,
         judged: Judged,
@@ -184,11 +185,13 @@ class Inspection:
     def _in_views(self, lead: str, text: str, where: Sequence[tuple[int, int]] | None, depth: int, work: Work) -> list[Hit]:
         """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
         inner = self._inner(depth, work)
-        parts = [(0, len(text))] if where is None else regions(text, where, self.scanner.width + 2 * CONTEXT_REACH, work)
+        reach = self.scanner.width + 2 * CONTEXT_REACH
+        parts = [(0, len(text), True)] if where is None else regions(text, where, reach, work)
         hits: list[Hit] = []
-        for low, high in parts:
+        for low, high, wide in parts:
             before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
-            views = [View(stages(before), self.scanner, before, low, len(before)) for stages in (folding, quoting)]
+            chains = (folding(before), quoting(before)) if wide else ((),)
+            views = [View(stages, self.scanner, before, low, len(before)) for stages in chains]
             final = high == len(text)
             for view in views:
                 hits += view.feed(text[low:high], work, final=final, plain=high)

@@ -1,6 +1,6 @@
 """Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -27,14 +27,14 @@ from sluicegate.dlp.policy_file import (
     treatments,
 )
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey, said
+from sluicegate.dlp.selection import selection
 from sluicegate.settings import Dlp
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
 MAX_RULES = 10_000
-_SHARED = 0.8
-"""The part of another policy's rules from which on a policy uses the automata of that one."""
-_NOTHING = Treatment(Action.ALLOW)
+_SHARED = 4
+"""A policy that looks for one of so many rules of the packs, or more, shares the automata of them all."""
 MAX_CALLERS = 4_096
 """Callers for whom it is remembered which override fits, before all are forgotten."""
 
@@ -211,7 +211,7 @@ class _Press:
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
     ) -> None:
-        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`."""
+        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`, whose own come first."""
         self._settings = settings
         self._kept = kept
         self._packs = packs
@@ -219,6 +219,9 @@ class _Press:
         self._detectors = detectors
         self._version = version
         self._ready = known
+        shared = 0 if base is None else len(base._own)
+        self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
+        """What is compiled together, and shared by all policies that name any of it."""
         self._rules = _rules([*packs, *own])
         subjects: list[Subject] = [*self._rules.values()]
         for signal in (signal for each in detectors for signal in each.signals):
@@ -229,15 +232,11 @@ class _Press:
         self._known = {name for subject in subjects for name in names(subject)}
         self._own_ids = frozenset(rule.id for rule in own)
         self._panels: dict[tuple[str, ...], Panel] = {} if base is None else base._panels
-        self._wanted: set[tuple[str, ...]] = set() if base is None else base._wanted
         self.scanners: dict[Chosen, Scanner] = {} if base is None else base.scanners
         self._judged: Judged = Judged(settings.judged_texts) if base is None else base._judged
 
     def policies(self, specs: Mapping[str, PolicySpec]) -> dict[str, Policy]:
         """All policies, compiled. Raises RuleError."""
-        for each in specs.values():
-            for spec in (each, *(each.under(override) for override in each.overrides)):
-                self._wanted |= {self._ids(self._chosen(named, spec.mode)) for named in (spec.prompt, spec.answer)}
         made = {name: self._policy(name, each) for name, each in specs.items()}
         self._refuse_unusable(self._own)
         return made
@@ -289,18 +288,6 @@ class _Press:
         each = zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
         return {subject.id: treatment for subject, treatment in each if treatment.action is not Action.ALLOW}
 
-    def _ids(self, chosen: Mapping[str, Treatment]) -> tuple[str, ...]:
-        return tuple(sorted(id for id in chosen if id in self._rules))
-
-    def _host(self, ids: tuple[str, ...]) -> tuple[str, ...]:
-        """The rules to be compiled for these: those of another policy that has them all and few more, else they alone.
-
-        Automata take megabytes; a hit of a rule that is not looked for costs less than a second automaton.
-        """
-        wanted = set(ids)
-        hosts = [each for each in self._wanted if len(each) * _SHARED <= len(ids) and wanted.issubset(each)]
-        return max(hosts, key=lambda each: (len(each), each), default=ids)
-
     def _check(self, where: str, named: Named) -> None:
         for name in named:
             if name not in self._known:
@@ -311,11 +298,18 @@ class _Press:
         if not chosen and not always:
             return None
         settings = self._settings
-        ids = self._host(self._ids(chosen))
-        scanner = self._scanner([self._rules[id] for id in ids])
-        chosen = {**dict.fromkeys(ids, _NOTHING), **chosen}
-        panel = self._panel(chosen)
-        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, panel)
+        scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
+        decoded = settings.max_decode_depth, settings.max_encoded_run
+        return Inspection(
+            scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, self._panel(chosen), decoded
+        )
+
+    def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
+        """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
+        for group in self._groups:
+            wanted = [rule for rule in group if rule.id in chosen]
+            if wanted:
+                yield group if len(wanted) * _SHARED >= len(group) else wanted
 
     def _panel(self, chosen: Mapping[str, Treatment]) -> Panel | None:
         """The detectors that can find what is looked for; those who look for the same share what they remember."""
@@ -328,6 +322,7 @@ class _Press:
         return self._panels[names]
 
     def _scanner(self, rules: Sequence[Rule]) -> Scanner:
+        """All of the rules, compiled, or as they already are."""
         own = tuple(_encoded(rule) for rule in rules if rule.id in self._own_ids)
         key = Chosen(tuple(rule.id for rule in rules), own)
         scanner = self.scanners.get(key) or self._ready.get(key)
