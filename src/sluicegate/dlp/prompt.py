@@ -52,6 +52,15 @@ async def judge(inspection: Inspection, spans: Sequence[Span]) -> Judgement:
     return Judgement(decision, edits, failed)
 
 
+async def located(inspection: Inspection, spans: Sequence[Span]) -> tuple[dict[int, int], dict[int, Sequence[Edit]]]:
+    """Counts per index of what `Inspection.apart` finds in the spans, and per span where. Raises TooManyReports."""
+    counts, edits = _find(inspection, spans)
+    if inspection.detectors:
+        asked = await ask(inspection.detectors, [Passage(span.text, span.place) for span in spans])
+        _add(inspection, asked, spans, counts, edits)
+    return counts, edits
+
+
 def edit(spans: Sequence[Span], edits: dict[int, Sequence[Edit]], placeholders: Placeholders | None) -> bool:
     """Do the edits in the document that the spans are of; True if anything changed.
 
