@@ -17,7 +17,7 @@ import msgspec
 
 from sluicegate.dlp.classifier import VERSION, Header, Ideas, Model
 from sluicegate.dlp.injection import WEIGHTS, WORDS
-from training.bags import IDEA, WORD, Trained, bags, train
+from training.bags import IDEA, NOTHING, WORD, Trained, bags, train
 from training.measure import CROSSED, crossed, quantile, report
 from training.texts import ATTACKS, HARMLESS, Text, grammar, hidden, labelled, own
 
@@ -37,8 +37,8 @@ def main() -> None:
         report(texts, ideas, Model(ideas, WEIGHTS.read_bytes()))
         return
     every = bags(texts, ideas)
-    hard, all_harmless = crossed(every, ideas)
-    likely, certain = quantile(hard, 0.01), quantile(all_harmless, 0.001)
+    harmless = [score for scores in crossed(every, ideas).values() for score in scores]
+    likely, certain = quantile([score for score in harmless if score > NOTHING], 0.01), quantile(harmless, 0.001)
     print(f"from {CROSSED} folds: likely from {likely:.4f} on, certain from {certain:.4f} on")
     content = pack(train(every, ideas), ideas, texts, (likely, max(likely, certain)))
     WEIGHTS.write_bytes(content)

@@ -5,25 +5,22 @@ from math import ceil, sqrt
 from zlib import crc32
 
 from sluicegate.dlp.classifier import Ideas, Model
-from training.bags import Bag, Trained, bags, train
+from training.bags import NOTHING, Bag, bags, train
 from training.texts import Text, own
 
 CROSSED = 5
-HARD = ("benign hard_negative_injection", "benign beside attacks", "own harmless_en", "own harmless_more")
-"""Sources of harmless texts that are full of the words of attacks."""
-
 Score = Callable[[Bag], float]
 
 
-def crossed(every: Sequence[Bag], ideas: Ideas) -> tuple[list[float], list[float]]:
-    """Scores of harmless texts by weights that were trained without them: of those full of trigger words, and of all."""
-    hard, rest = [], []
+def crossed(every: Sequence[Bag], ideas: Ideas) -> dict[str, list[float]]:
+    """The scores of harmless texts by weights that were trained without them, by source."""
+    found: dict[str, list[float]] = {}
     for fold in range(CROSSED):
         trained = train([bag for bag in every if _fold(bag) != fold], ideas)
         for bag in every:
             if _fold(bag) == fold and not bag.text.attack and bag.text.source != "own grammar":
-                (hard if bag.text.source in HARD else rest).append(trained.score(bag))
-    return hard, [*hard, *rest]
+                found.setdefault(bag.text.source, []).append(trained.score(bag))
+    return found
 
 
 def _fold(bag: Bag) -> int:
@@ -55,30 +52,20 @@ def report(texts: Sequence[Text], ideas: Ideas, shipped: Model) -> None:
     for family in families:
         trained = train([bag for bag in every if bag.text.source != family], ideas)
         _line(family, [bag for bag in every if bag.text.source == family and bag.text.attack], trained.score, likely, certain)
-    hard, rest = _crossed_by_source(every, ideas)
-    for name, scores in (*hard.items(), *rest.items()):
-        print(f"harmless, {name} | {_share(scores, likely)} | {_share(scores, certain)}")
+    scores = crossed(every, ideas)
+    scores["all"] = [score for group in scores.values() for score in group]
+    scores["all with a trigger word"] = [score for score in scores["all"] if score > NOTHING]
+    for name, group in scores.items():
+        print(f"harmless, {name} | {_share(group, likely)} | {_share(group, certain)}", flush=True)
     for name, attack in (("heldout_attacks", True), ("heldout_harmless", False), ("final_attacks", True), ("final_harmless", False)):
-        group = bags(own(name, attack=attack), ideas)
-        kinds = sorted({("English" if bag.text.language == "en" else "other languages") for bag in group})
-        for kind in kinds:
-            chosen = [bag for bag in group if (bag.text.language == "en") == (kind == "English")]
+        held_out = bags(own(name, attack=attack), ideas)
+        for kind in ("English", "other languages"):
+            chosen = [bag for bag in held_out if (bag.text.language == "en") == (kind == "English")]
             _line(f"{name}, {kind}", chosen, lambda bag: _shipped(bag, shipped), likely, certain)
 
 
-def _crossed_by_source(every: Sequence[Bag], ideas: Ideas) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    hard: dict[str, list[float]] = {}
-    rest: dict[str, list[float]] = {}
-    for fold in range(CROSSED):
-        trained: Trained = train([bag for bag in every if _fold(bag) != fold], ideas)
-        for bag in every:
-            if _fold(bag) == fold and not bag.text.attack and bag.text.source != "own grammar":
-                (hard if bag.text.source in HARD else rest).setdefault(bag.text.source, []).append(trained.score(bag))
-    return hard, rest
-
-
 def _shipped(bag: Bag, model: Model) -> float:
-    return max((score for _, score in model.scores(bag.text.text, -9.0)), default=-9.0)
+    return max((score for _, score in model.scores(bag.text.text, NOTHING)), default=NOTHING)
 
 
 def _share(scores: Iterable[float], least: float) -> str:

@@ -1,7 +1,7 @@
 """Files in a request: what their own bytes say they are, before what they are said to be.
 
-A text is governed like any other, and what is redacted in it is encoded back to where it came from. A PDF waits for slow
-reading (`Reading.files`). Everything else is noted by its kind in `Reading.unread`:
+A text is governed like any other, and what is redacted in it is encoded back to where it came from. PDFs and office files
+wait for slow reading (`Reading.files`). Everything else is noted by its kind in `Reading.unread`:
 
 `image`, `audio`, `video`, `pdf`, `document` (office files), `archive`, `file` (anything else), `remote` (kept elsewhere).
 """
@@ -55,6 +55,7 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "archive"),
 )
 _MEDIA = ("image", "audio", "video")
+_ZIP = b"PK\x03\x04"
 _CONTAINERS = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
 _OFFICE_MEMBERS = (
     b"[Content_Types].xml",
@@ -136,7 +137,7 @@ def kind_of(data: bytes) -> str | None:
     """The kind that the first bytes of a file tell; None if they tell nothing."""
     if b"%PDF-" in data[:_PDF_WITHIN]:
         return "pdf"
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith(_ZIP):
         return "document" if data[30:].startswith(_OFFICE_MEMBERS) else "archive"
     if data[:4] == b"RIFF":
         return _CONTAINERS.get(data[8:12])
@@ -204,15 +205,18 @@ def _coded(body: str, media: str, holder: Encoded, link: Link, out: Reading, kin
         return False
     first = decoded(body[:_FIRST] if len(body) > _FIRST else body)
     told = None if first is None else kind_of(first)
-    if first is not None and (told == "pdf" or _may_be_text(first)):
+    if first is not None and told == "archive" and first.startswith(_ZIP) and declared(media) == "document":
+        told = "document"
+    slow = told == "pdf" or (told == "document" and first is not None and first.startswith(_ZIP))
+    if first is not None and (slow or _may_be_text(first)):
         data = first if len(body) <= _FIRST else decoded(body)
         if data is not None:
-            read = text_of(data) if told != "pdf" or _TEXTUAL.fullmatch(media) else None
+            read = text_of(data) if not slow or _TEXTUAL.fullmatch(media) else None
             if read is not None:
                 _govern(read, media, kind, holder, out)
                 return True
-            if told == "pdf":
-                out.files.append(File("pdf", data, link.place))
+            if slow and told is not None:
+                out.files.append(File(told, data, link.place))
                 return True
     out.unread.append(told or declared(media) or kind)
     return True

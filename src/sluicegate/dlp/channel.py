@@ -9,8 +9,6 @@ from sluicegate.dlp.inspection import Inspection, in_order
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.rendered import SourceEdit, rendered
 
-_KEPT = 3 * CONTEXT_REACH
-"""Characters of context from which on they are dropped even while they cost nothing."""
 _AT_ONCE = 1_024
 """The most characters that are looked at in one go; more is as if it came in pieces."""
 
@@ -22,7 +20,6 @@ class TextChannel:
         """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
         self._work = work or inspection.work()
         self._scanner = inspection.scanner
-        self._open = inspection.scanner.quiet.open
         self.ledger: Ledger = inspection.ledger()
         self.length = 0
         """How much of the source has arrived."""
@@ -66,18 +63,7 @@ class TextChannel:
 
     def _look(self, text: str, *, final: bool) -> None:
         self._last = final
-        window = self._window + text
-        base = self._base
-        at = self._open(window, self._plain - base)
-        if at < 0:
-            at = self._scan(text, final)
-        else:
-            self._window = window
-            self._seen = base + len(window)
-            if len(window) > _KEPT:
-                self._drop()
-            at += base
-        self._plain = self._seen if final else at
+        self._plain = self._scan(text, final)
         views = self._views
         if hits := views.feed(text, self._plain, final=final):
             self._waiting.update(hits)

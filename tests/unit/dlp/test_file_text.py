@@ -30,7 +30,7 @@ def test_the_text_of_every_page() -> None:
 
 
 def test_what_stands_beside_the_pages() -> None:
-    assert read(rewritten(pdf("a"), title="Title 42")).text.split("\n")[-2:] == ["Title 42", "Title 42"]
+    assert read(rewritten(pdf("a"), title="Title 42")).text.split("\n")[-3:-1] == ["Title 42", "Title 42"]
     found = read(pdf("a", extra={"page": NOTES}))
     assert found.text.split() == ["a", "note", "7", "https://example.org"]
     assert found.unread == ("file",)

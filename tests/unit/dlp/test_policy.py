@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from sluicegate.dlp.detector import Detector, ScriptedDetector, Signal
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.findings import CLEAN, Action
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.settings import Dlp
@@ -100,6 +100,20 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
         policies().policy("nobody")
 
 
+def test_automata_are_shared_with_a_policy_that_looks_for_little_more(tmp_path: Path) -> None:
+    more = "a: {prompt: {'*.INT': alert, card: block}, answer: {}}"
+    less = "b: {prompt: {'*.INT': alert, card: allow}, answer: {card: alert}}"
+    policies = written(tmp_path / "p.yaml", f"policies: {{{more}, {less}}}")
+    one, two = policies.policy("a"), policies.policy("b")
+    assert one.prompt is not None
+    assert two.prompt is not None
+    assert two.answer is not None
+    assert two.prompt.scanner is one.prompt.scanner
+    assert two.answer.scanner is not one.prompt.scanner
+    assert one.prompt.find([("", CARD)])[0].blocked
+    assert two.prompt.find([("", CARD)]) == [CLEAN]
+
+
 WIDE = """
 policies:
   default:
@@ -142,14 +156,16 @@ def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
     path.write_text("policies: {a: {prompt: {shouting: block}, answer: {card: alert}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert policy.prompt.detectors == tuple(detectors[:1])
+    assert policy.prompt.panel is not None
+    assert policy.prompt.panel.detectors == tuple(detectors[:1])
     assert policy.prompt.ids == ("shouting",)
     assert policy.answer is not None
-    assert policy.answer.detectors == ()
+    assert policy.answer.panel is None
     path.write_text("policies: {a: {prompt: {tone.INT: block}, answer: {}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert len(policy.prompt.detectors) == 2
+    assert policy.prompt.panel is not None
+    assert len(policy.prompt.panel.detectors) == 2
     with pytest.raises(PolicyError, match="two are called shouting"):
         Policies(Dlp(policies=str(path)), detectors=[detectors[0], detectors[0]])
 
