@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from sluicegate.core.errors import Denied
 from sluicegate.core.event import Event, sse, whole
+from sluicegate.dlp.candidates import grouped
 from sluicegate.dlp.engine import EDGE, Scanner
 from sluicegate.dlp.findings import Action, redact
-from sluicegate.dlp.inspection import Inspection, grouped
+from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.packs import Rule
 from sluicegate.dlp.validators import luhn
 from tests.support.guardrails import (
@@ -192,7 +193,9 @@ OWN_RULES = st.builds(
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.lists(OWN_RULES, min_size=1, max_size=3), st.lists(st.text("abKks ,é1.", max_size=12), min_size=20), st.integers(0, 12)
+    st.lists(OWN_RULES, min_size=1, max_size=3),
+    st.lists(st.text("abKks ,é1.", max_size=12), min_size=20),
+    st.integers(0, 12),
 )
 def test_what_is_open_holds_all_that_more_text_could_still_complete(rules: list[Rule], texts: list[str], at: int) -> None:
     scanner = Scanner([replace(each, id=f"own{number}") for number, each in enumerate(rules)])

@@ -8,7 +8,7 @@ import pytest
 
 from sluicegate.app import STAGES, Gateway, prepare, surfaces
 from sluicegate.audit.entry import OUTCOME
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.settings import Settings, SettingsError
 from sluicegate.store import migrate, tables

@@ -84,7 +84,8 @@ def _audit(settings: Settings) -> Iterator[str]:
 
 
 def _guardrails(settings: Settings) -> Iterator[str]:
-    from sluicegate.dlp.policy import Policies, PolicyError
+    from sluicegate.dlp.policies import Policies
+    from sluicegate.dlp.policy import PolicyError
 
     try:
         known = Policies(settings.dlp).edition.policies

@@ -13,7 +13,8 @@ from sluicegate.audit.checkpoint import NoteInvalid
 from sluicegate.audit.head import AuditDamaged, AuditRollback
 from sluicegate.cli.office import cause
 from sluicegate.core.errors import AuditUnavailable
-from sluicegate.dlp.policy import Policies, PolicyError
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import PolicyError
 from sluicegate.identity.first_start import FirstStart
 from sluicegate.insight.logs import configure
 from sluicegate.settings import Settings, SettingsError, load

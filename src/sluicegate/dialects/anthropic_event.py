@@ -6,7 +6,7 @@ from typing import Any
 from sluicegate.core.dialect import Json, Piece
 from sluicegate.core.event import Event
 from sluicegate.dialects.answers import Told, document_of, govern, is_name, plain_kind
-from sluicegate.dialects.walk import is_base64
+from sluicegate.dialects.files import is_base64
 
 _LONGEST_STOP = 64
 _USES = ("tool_use", "server_tool_use", "mcp_tool_use")

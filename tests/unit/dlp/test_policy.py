@@ -2,9 +2,12 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from sluicegate.dlp.detector import Detector, ScriptedDetector, Signal
 from sluicegate.dlp.findings import Action
-from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, Policies, PolicyError, UnknownPolicy
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.settings import Dlp
 from tests.support.guardrails import CARD, policies
 
@@ -30,8 +33,8 @@ def test_what_ships() -> None:
     assert default.prompt is not None
     assert default.answer is not None
     assert default.prompt.scanner is default.answer.scanner
-    assert strict.unscannable_blocks
-    assert not default.unscannable_blocks
+    assert strict.refuses("image")
+    assert not default.refuses("image")
     assert (off.prompt, off.answer) == (None, None)
     kinds = {rule.kind: action for rule, action in zip(default.prompt.scanner.rules, default.prompt.actions, strict=True)}
     assert kinds["credential"] is Action.BLOCK
@@ -73,6 +76,10 @@ def test_a_jurisdiction_is_narrower_than_a_kind_and_wider_than_a_rule(tmp_path: 
         ("policies: {a: {prompt: {card: reduct}, answer: {}}}", r"policies.a: .*'reduct'.*\$.prompt"),
         ("policies: {a: {prompt: {carrd: redact}, answer: {}}}", "policies.a.prompt.carrd: no rule and no kind"),
         ("policies: {a: {prompt: {card.XX: redact}, answer: {}}}", "policies.a.prompt.card.XX: no rule and no kind"),
+        (
+            "policies: {a: {prompt: {}, answer: {}, overrides: [{roles: [x], prompt: {carrd: block}}]}}",
+            r"overrides\[0\].prompt.carrd",
+        ),
         ("policies: {a: {prompt: {}}}", "policies.a: .*missing required field `answer`"),
         ("policies: [", "while parsing"),
         ("", "Expected `object`"),
@@ -91,6 +98,60 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
         Policies(Dlp(policies=str(tmp_path / "none.yaml")))
     with pytest.raises(UnknownPolicy, match="nobody"):
         policies().policy("nobody")
+
+
+WIDE = """
+policies:
+  default:
+    prompt: {card: alert, iban: redact}
+    answer: {}
+    overrides:
+      - {teams: [finance], roles: [developer], prompt: {card: block}}
+      - {teams: [finance], prompt: {card: redact}, unscannable: block}
+      - {roles: [service_account], mode: shadow}
+"""
+
+
+def test_the_first_override_that_fits_replaces_single_names(tmp_path: Path) -> None:
+    policy = written(tmp_path / "p.yaml", WIDE).policy("default")
+
+    def card(team: str, role: str, team_name: str = "") -> Action:
+        prompt = policy.for_(team, role, team_name).prompt
+        assert prompt is not None
+        assert prompt.treatments[prompt.index["iban"]].action is Action.REDACT
+        return prompt.treatments[prompt.index["payment_card"]].action
+
+    assert card("1", "developer") is Action.ALERT
+    assert card("finance", "developer") is Action.BLOCK
+    assert card("1", "developer", "finance") is Action.BLOCK
+    assert card("1", "viewer", "finance") is Action.REDACT
+    assert policy.for_("finance", "viewer").refuses("image")
+    assert not policy.for_("finance", "developer").refuses("image")
+    assert policy.for_("1", "service_account").shadow
+    assert policy.for_("1", "viewer") is policy
+    assert policy.for_("finance", "viewer") is policy.for_("finance", "viewer")
+
+
+def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
+    signal = Signal(id="shouting", kind="tone", severity="low", label="TONE")
+    detectors: list[Detector] = [
+        ScriptedDetector("tone", {"HEY": signal}),
+        ScriptedDetector("idle", {"x": replace(signal, id="other")}),
+    ]
+    path = tmp_path / "p.yaml"
+    path.write_text("policies: {a: {prompt: {shouting: block}, answer: {card: alert}}}")
+    policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
+    assert policy.prompt is not None
+    assert policy.prompt.detectors == tuple(detectors[:1])
+    assert policy.prompt.ids == ("shouting",)
+    assert policy.answer is not None
+    assert policy.answer.detectors == ()
+    path.write_text("policies: {a: {prompt: {tone.INT: block}, answer: {}}}")
+    policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
+    assert policy.prompt is not None
+    assert len(policy.prompt.detectors) == 2
+    with pytest.raises(PolicyError, match="two are called shouting"):
+        Policies(Dlp(policies=str(path)), detectors=[detectors[0], detectors[0]])
 
 
 async def test_a_broken_file_keeps_the_old_policy_and_says_so(tmp_path: Path) -> None:

@@ -3,12 +3,15 @@ from typing import Any
 import pytest
 
 from sluicegate.core.decision import Decision, Reason, Verdict
-from sluicegate.core.dialect import Bounds, Form, Json, Place, Reading, Span
+from sluicegate.core.dialect import Bounds, File, Form, Json, Place, Reading, Span
 from sluicegate.core.exchange import Arrival, Exchange
+from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policy import UnknownPolicy
-from sluicegate.settings import Server
+from sluicegate.dlp.vault import Vault
+from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from tests.support.guardrails import AWS, CARD, EMAIL, SSN, policies
+from tests.support.pdfs import pdf
 
 
 class Messages:
@@ -20,7 +23,7 @@ class Messages:
             for key in message.keys() - {"role"}:
                 form = Form.NUMBER if key == "number" else Form.TEXT
                 out.append(Span(message, key, str(message[key]), Place(message["role"]), form))
-        return Reading(out, document.get("files", []))
+        return Reading(out, document.get("files", []), files=[File("pdf", data, Place.USER) for data in document["pdfs"]])
 
 
 class UseCase:
@@ -30,24 +33,31 @@ class UseCase:
 
 class Grant:
     use_case = UseCase()
+    organisation = team = team_name = role = ""
 
 
-def exchange(*messages: dict[str, Any], guardrail: str = "default", files: tuple[str, ...] = ()) -> Exchange:
+def exchange(
+    *messages: dict[str, Any], guardrail: str = "default", files: tuple[str, ...] = (), pdfs: tuple[bytes, ...] = ()
+) -> Exchange:
     made = Exchange("1", Messages(), Arrival("/", "", {}, b""))  # type: ignore[arg-type]  # all the stage asks of a dialect
     made.grant = Grant()  # type: ignore[assignment]  # all the stage asks of a grant
     made.grant.use_case.guardrail = guardrail  # type: ignore[misc]  # the fake is not frozen
-    made.document = {"messages": list(messages), "files": list(files)}
+    made.document = {"messages": list(messages), "files": list(files), "pdfs": pdfs}
     return made
 
 
 async def admit(made: Exchange) -> Decision:
-    return await InspectPrompt(policies(), Server()).admit(made)
+    documents = Documents(Dlp())
+    try:
+        return await InspectPrompt(policies(), Server(), documents, Vault(10, 60), 100).admit(made)
+    finally:
+        await documents.close()
 
 
 async def test_nothing_found() -> None:
     made = exchange({"role": "user", "text": "What is the weather?"})
     decision = await admit(made)
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran"})
+    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran", "detectors": ("patterns:ran",)})
     assert not made.edited
     assert made.policy_version == policies().version
 
@@ -113,7 +123,10 @@ async def test_what_cannot_be_read(guardrail: str, text: str, verdict: Verdict, 
 
 async def test_a_policy_with_nothing_for_prompts_says_that_it_did_not_run() -> None:
     decision = await admit(exchange({"role": "user", "text": AWS}, guardrail="off"))
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "not_run"})
+    assert (decision.verdict, decision.detail) == (
+        Verdict.ALLOW,
+        {"inspection": "not_run", "detectors": ("patterns:not_run",)},
+    )
 
 
 async def test_a_policy_that_is_not_there_refuses() -> None:
@@ -125,3 +138,19 @@ async def test_a_prompt_that_holds_too_many_candidates_is_refused() -> None:
     decision = await admit(exchange({"role": "user", "text": ("phone " + "1 " * 28) * 8_000}))
     assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.PROMPT_UNSCANNABLE)
     assert decision.detail["bound"] == "max_candidates"
+
+
+async def test_what_would_be_redacted_in_a_file_refuses_the_prompt() -> None:
+    made = exchange({"role": "user", "text": CARD}, pdfs=(pdf(f"pay {CARD}"),))
+    decision = await admit(made)
+    assert (decision.verdict, decision.reason, decision.detail["in"]) == (Verdict.DENY, Reason.PROMPT_BLOCKED, ("pdf",))
+    assert decision.detail["rule:payment_card"] == 2
+    assert not made.edited
+
+
+async def test_an_alert_in_a_file_stays_an_alert_and_a_file_that_is_not_read_is_unscannable() -> None:
+    decision = await admit(exchange(pdfs=(pdf(f"write to {EMAIL}"), b"%PDF-broken")))
+    assert (decision.verdict, decision.reason) == (Verdict.FLAG, Reason.PROMPT_ALERTED)
+    assert (decision.detail["unscannable"], decision.detail["alerted"]) == (("pdf",), ("email_address",))
+    decision = await admit(exchange(pdfs=(b"%PDF-broken",), guardrail="strict"))
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.PROMPT_UNSCANNABLE)
