@@ -263,12 +263,7 @@ class Gateway:
                 log=self.audit,
                 keyring=self.keyring,
                 policies=self.policies,
-                trial=Trial(
-                    lambda policies: inspecting(policies, settings, self.documents),
-                    self.documents,
-                    settings.dlp.max_findings,
-                    limits,
-                ),
+                trial=Trial(make, self.documents, settings.dlp.max_findings, limits),
                 dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,

@@ -101,6 +101,14 @@ class Inspection:
         """What one prompt, or one event of an answer, may cost."""
         return Work(self.max_candidates)
 
+    def apart(self, most: int) -> "Inspection":
+        """The same eyes with each rule in a group of its own, by its index + 1: all it finds, whatever is done about it, is
+        then an edit that names the rule. At most `most` are kept of a text.
+        """
+        groups = {id: Treatment(Action.REDACT, group=number) for number, id in enumerate(self.ids, 1)}
+        decoded = self._depth, self._longest
+        return Inspection(self.scanner, groups, most, Judged(1), self.max_candidates, self.panel, decoded)
+
     def refuses(self, refused_by: Sequence[str]) -> bool:
         """Whether more than a shadow depends on what one of these detectors, which could not look, would have found."""
         signals = [

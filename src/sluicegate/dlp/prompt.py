@@ -49,6 +49,15 @@ async def judge(inspection: Inspection, spans: Sequence[Span]) -> Judgement:
     return Judgement(decision, edits, bool(said.refused_by) and inspection.refuses(said.refused_by))
 
 
+async def located(inspection: Inspection, spans: Sequence[Span]) -> tuple[dict[int, int], dict[int, Sequence[Edit]]]:
+    """Counts per index of what `Inspection.apart` finds in the spans, and per span where. Raises TooManyReports."""
+    counts, edits = _find(inspection, spans)
+    if inspection.panel is not None:
+        said = await inspection.panel.ask([Passage(span.text, span.place) for span in spans])
+        _add(inspection, said, spans, counts, edits)
+    return counts, edits
+
+
 def edit(spans: Sequence[Span], edits: dict[int, Sequence[Edit]], placeholders: Placeholders | None) -> bool:
     """Do the edits in the document that the spans are of; True if anything changed.
 

@@ -106,8 +106,8 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
 
 
 def test_automata_are_shared_with_a_policy_that_looks_for_little_more(tmp_path: Path) -> None:
-    more = "a: {prompt: {'*.INT': alert, card: block}, answer: {}}"
-    less = "b: {prompt: {'*.INT': alert, card: allow}, answer: {card: alert}}"
+    more = "a: {prompt: {'*.INT': alert, payment_card: block}, answer: {}}"
+    less = "b: {prompt: {'*.INT': alert, payment_card: allow}, answer: {card: alert}}"
     policies = written(tmp_path / "p.yaml", f"policies: {{{more}, {less}}}")
     one, two = policies.policy("a"), policies.policy("b")
     assert one.prompt is not None

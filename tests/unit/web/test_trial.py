@@ -14,6 +14,7 @@ from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.dialect import Bounds, Json
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.detector import ScriptedDetector, Signal
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
@@ -115,3 +116,20 @@ async def test_what_the_path_refuses_is_refused(tried: Tried, document: Json) ->
 def test_a_text_that_is_wrapped_is_read_again(text: str) -> None:
     for document in (prompt_of(text), answer_of(text)):
         assert Result(None, (), True, document, False, False).text == text  # type: ignore[arg-type]  # all that is read
+
+
+async def test_places_are_those_of_the_text_as_it_was_written(tried: Tried) -> None:
+    said = "say \N{FULLWIDTH LATIN CAPITAL LETTER T}-\N{FULLWIDTH DIGIT ONE}\u200b234."
+    result = await tried(said)
+    assert [said[each.start : each.end] for each in result.findings] == [said[4:-1]]
+    assert result.text == "say [TICKET]."
+
+
+async def test_what_a_detector_finds_has_its_place_too(tried: Tried, tmp_path: Path) -> None:
+    signal = Signal(id="mood", kind="mood", severity="medium", label="MOOD")
+    detectors = [ScriptedDetector("moods", {"grumpy": signal})]
+    policies = Policies(Dlp(policies=str(tmp_path / "p.yaml")), detectors=detectors)
+    policy = await policies.tried({"prompt": {"mood": "block"}, "answer": {}})
+    result = await tried.trial.prompt(policy, OpenAIChat(), prompt_of("a grumpy text"), Subject())
+    assert places(result) == [("mood", 2, 8, "block")]
+    assert result.decision.verdict is Verdict.DENY
