@@ -84,11 +84,12 @@ def _audit(settings: Settings) -> Iterator[str]:
 
 
 def _guardrails(settings: Settings) -> Iterator[str]:
+    from sluicegate.app import automata
     from sluicegate.dlp.policies import Policies
     from sluicegate.dlp.policy import PolicyError
 
     try:
-        known = Policies(settings.dlp).edition.policies
+        known = Policies(settings.dlp, automata(settings)).edition.policies
     except PolicyError as error:
         yield str(error)
         return

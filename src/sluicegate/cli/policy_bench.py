@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sluicegate.app import AUTOMATA, inspecting, surfaces
+from sluicegate.app import automata, inspecting, surfaces
 from sluicegate.cli.office import fail
 from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
@@ -27,7 +27,7 @@ class Untried(Exception):
 def compiled(settings: Settings, file: Path | None, rows: Sequence[PolicyRow] = ()) -> Edition:
     """The policies of `file`, or of the one in the settings; ends the command with what is wrong with them."""
     path = file or (Path(settings.dlp.policies) if settings.dlp.policies else SHIPPED)
-    kept = settings.data_dir / AUTOMATA
+    kept = automata(settings)
     try:
         return compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=rows)
     except PolicyError as error:
