@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from sluicegate.dlp.detector import Detector, DetectorFailed, ScriptedDetector, Signal
-from sluicegate.dlp.findings import CLEAN, Action
+from sluicegate.dlp.findings import Action
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.doors import open_doors
@@ -103,20 +103,6 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
         Policies(Dlp(policies=str(tmp_path / "none.yaml")))
     with pytest.raises(UnknownPolicy, match="nobody"):
         policies().policy("nobody")
-
-
-def test_automata_are_shared_with_a_policy_that_looks_for_little_more(tmp_path: Path) -> None:
-    more = "a: {prompt: {'*.INT': alert, payment_card: block}, answer: {}}"
-    less = "b: {prompt: {'*.INT': alert, payment_card: allow}, answer: {card: alert}}"
-    policies = written(tmp_path / "p.yaml", f"policies: {{{more}, {less}}}")
-    one, two = policies.policy("a"), policies.policy("b")
-    assert one.prompt is not None
-    assert two.prompt is not None
-    assert two.answer is not None
-    assert two.prompt.scanner is one.prompt.scanner
-    assert two.answer.scanner is not one.prompt.scanner
-    assert one.prompt.find([("", CARD)])[0].blocked
-    assert two.prompt.find([("", CARD)]) == [CLEAN]
 
 
 WIDE = """
