@@ -5,18 +5,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from sluicegate.app import AUTOMATA, inspecting, surfaces
-from sluicegate.cli.office import fail
+from sluicegate.cli.office import cause, fail
 from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
 from sluicegate.core.errors import GatewayError
 from sluicegate.dlp.documents import Documents
-from sluicegate.dlp.policy import SHIPPED, Edition, PolicyError, PolicySource, UnknownPolicy, compile_edition
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import Edition, PolicyError, PolicySource, UnknownPolicy, compile_edition
 from sluicegate.dlp.policy_rows import PolicyRow, in_force
 from sluicegate.settings import Settings
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s7_inspect_response import InspectResponse
+from sluicegate.store import migrate
 from sluicegate.store.database import Database, DatabaseError, database_url, sqlite_path
+from sluicegate.store.migrate import SchemaMismatch
 from sluicegate.web.trial import Result, Subject, Trial, answer_of, prompt_of
 
 
@@ -26,7 +31,7 @@ class Untried(Exception):
 
 def compiled(settings: Settings, file: Path | None, rows: Sequence[PolicyRow] = ()) -> Edition:
     """The policies of `file`, or of the one in the settings; ends the command with what is wrong with them."""
-    path = file or (Path(settings.dlp.policies) if settings.dlp.policies else SHIPPED)
+    path = file or Policies.path_of(settings.dlp)
     kept = settings.data_dir / AUTOMATA
     try:
         return compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=rows)
@@ -40,14 +45,17 @@ def stored(settings: Settings) -> Sequence[PolicyRow]:
         path = sqlite_path(database_url(settings))
         if path is not None and not path.exists():
             return ()
+        migrate.ensure(settings)
         database = Database(settings)
         try:
             with database.connect() as connection:
                 return in_force(connection)
         finally:
             database.close()
-    except DatabaseError as error:
+    except (DatabaseError, SchemaMismatch) as error:
         raise fail(str(error)) from None
+    except SQLAlchemyError as error:
+        raise fail(f"the database cannot be used: {cause(error)}") from None
 
 
 class Bench:

@@ -39,13 +39,18 @@ class Policies:
         self._settings = settings
         self._kept = kept
         self._detectors = tuple(detectors)
-        self.path = Path(settings.policies) if settings.policies else SHIPPED
+        self.path = self.path_of(settings)
         self.rows: Sequence[PolicyRow] = ()
         """The rows in force beside the file, or those that could not be compiled with it."""
         self._alone = asyncio.Lock()
         self._warm: Mapping[Chosen, Scanner] = {}
         self.edition = compile_edition(self.path, settings, kept, self._detectors)
         self.state = State(time())
+
+    @staticmethod
+    def path_of(settings: Dlp) -> Path:
+        """The policy file that the settings name, or the one that ships."""
+        return Path(settings.policies) if settings.policies else SHIPPED
 
     @property
     def version(self) -> str:

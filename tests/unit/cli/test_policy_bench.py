@@ -8,7 +8,7 @@ import typer
 from sluicegate.cli.policy_bench import Untried, bench, compiled, stored
 from sluicegate.cli.policy_texts import Row
 from sluicegate.settings import Dlp, Settings
-from sluicegate.store import tables
+from sluicegate.store import migrate, tables
 from sluicegate.store.database import Database
 
 POLICIES = """
@@ -47,8 +47,8 @@ def test_a_row_that_cannot_be_tried_ends_the_command(
 
 def test_what_is_stored_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert stored(settings) == ()
+    migrate.ensure(settings)
     database = Database(settings)
-    tables.metadata.create_all(database.engine)
     row = {"id": "1", "version": 1, "name": "more", "note": "", "active": True, "created_by": "user:x", "created_at": 1.0}
     with database.transaction() as connection:
         document = {"prompt": {"ticket": "block"}, "answer": {}}
