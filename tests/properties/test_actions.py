@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -193,3 +194,25 @@ async def test_every_offset(dialect: Dialect) -> None:
         places = list(range(100)) if place == 59 else [place]
         out = await passed(guard, *[[each] for each in answer(dialect, told, json.dumps({"a": given_argument}), places)])
         assert said(dialect, out) == (text, {"a": argument})
+
+
+GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "tokenising").glob("*.json"))
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+async def test_golden(path: Path) -> None:
+    case = json.loads(path.read_text(encoding="utf-8"))
+    dialect: Dialect = CHAT if case["dialect"] == "openai_chat" else MESSAGES
+    vault, made = Vault(1, 1), exchange(dialect, "tokenise")
+    del made.policy_version  # the stage writes it
+    made.document = case["request"]
+    await InspectPrompt(policies(), Server(), Documents(Dlp()), vault, 1_000).admit(made)
+    assert json.dumps(made.document) == json.dumps(case["sent"])  # the order of keys too
+    guard = InspectResponse(policies(), Dlp(), vault).guard(made)
+    assert guard is not None
+    if "body" in case:
+        (body,) = await passed(guard, [whole(case["body"])])
+        assert json.loads(body.raw) == case["received"]
+    else:
+        out = await passed(guard, *[[sse(document, name)] for name, document in case["answer"]])
+        assert [[each.name, json.loads(each.data)] for each in out] == case["received"]

@@ -193,7 +193,9 @@ OWN_RULES = st.builds(
 
 @settings(deadline=None, max_examples=150)
 @given(
-    st.lists(OWN_RULES, min_size=1, max_size=3), st.lists(st.text("abKks ,é1.", max_size=12), min_size=20), st.integers(0, 12)
+    st.lists(OWN_RULES, min_size=1, max_size=3),
+    st.lists(st.text("abKks ,é1.", max_size=12), min_size=20),
+    st.integers(0, 12),
 )
 def test_what_is_open_holds_all_that_more_text_could_still_complete(rules: list[Rule], texts: list[str], at: int) -> None:
     scanner = Scanner([replace(each, id=f"own{number}") for number, each in enumerate(rules)])

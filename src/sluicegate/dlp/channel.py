@@ -88,7 +88,7 @@ class TextChannel:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
                 self._waiting.update(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
         self._seen = base + len(window)
-        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :])
+        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :], window[: low - 1])
 
     def _take(self, before: int) -> None:
         """Work in the findings that end before a position up to which all of them are known."""

@@ -4,9 +4,9 @@ What a finding is: a match of the rule's pattern whose neighbours its boundary a
 has its context words. *Every* valid match counts, wherever it starts, and what overlaps is one finding. So findings are a
 property of the text alone: they depend neither on where a scan began nor on what was found or refused before.
 
-How: one scan forwards tells where matches end (the automaton reports every end, and no start, which keeps it fast); rules with
-context are looked for near their words alone (`leads`). From each end a scan of the reversed text before it tells every start.
-What more text could still complete, `tails` tells.
+How: one scan forwards tells where matches end (the automaton reports every end, and no start, which keeps it fast); rules
+with context are looked for near their words alone (`leads`). From each end a scan of the reversed text before it tells every
+start. What more text could still complete, `tails` tells.
 """
 
 import os
@@ -54,43 +54,46 @@ class Scanner:
     def __init__(self, rules: Sequence[Rule], kept: Path | None = None, threads: int | None = None) -> None:
         """Compile, which takes a while: off the event loop. Raises RuleError naming the rule that cannot be compiled.
 
-        `kept` is a folder in which compiled automata are kept for the next start; `threads` is how many are compiled at once,
-        unless given as many as there are processors.
+        `kept` is a folder in which compiled automata are kept for the next start; `threads` is how many are compiled at
+        once, unless given as many as there are processors.
         """
         self.rules = tuple(rules)
         self._patterns: dict[int, _Pattern] = {}
         self._workshop = Workshop(kept, threads or os.cpu_count() or 1)
         try:
-            self._forward, self._leads, self._verify, self._tails, automata = self._compiled()
+            automata = self._compile()
         finally:
             self._workshop.close()
         self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
         self.size = sum(each.size for each in automata)
         """Bytes of the compiled automata."""
 
-    def _compiled(self) -> tuple[Automaton | None, Leads, dict[int, Automaton], Tails, list[Automaton]]:
+    def _compile(self) -> list[Automaton]:
         forward: list[Expression] = []
         led: list[Led] = []
         verify: list[Expression] = []
-        tails: list[Tail] = []
+        tails: tuple[list[Tail], list[Tail]] = ([], [])
         for index, rule in enumerate(self.rules):
             compiled = form(rule)
             for number, node in ((2 * index, compiled.node), (2 * index + 1, compiled.closing)):
                 if node is not None:
                     self._add(number, rule, compiled, node, (forward, led, verify, tails))
         ahead = self._order(forward, forward)
-        open_, leads = Tails(tails, self._order), Leads(led, self._order)
+        self._tails, self._led_tails = (Tails(each, self._order) for each in tails)
+        self._leads = Leads(led, self._order)
         groups = [verify[at : at + _TOGETHER] for at in range(0, len(verify), _TOGETHER)]
         verified = [(group, self._order(group, group)) for group in groups]
-        first = ahead()
-        automata = [*([] if first is None else [first]), *open_.ready(), *leads.ready()]
-        starts: dict[int, Automaton] = {}
+        self._forward = ahead()
+        automata = [] if self._forward is None else [self._forward]
+        for part in (self._tails, self._led_tails, self._leads):
+            automata += part.ready()
+        self._verify: dict[int, Automaton] = {}
         for group, wait in verified:
             automaton = wait()
             if automaton is not None:
                 automata.append(automaton)
-                starts |= {number: automaton for number, _, _ in group}
-        return first, leads, starts, open_, automata
+                self._verify |= {number: automaton for number, _, _ in group}
+        return automata
 
     def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
         """Where patterns may end in `text`, sorted: the index of the character after the match, and the pattern's number.
@@ -128,12 +131,16 @@ class Scanner:
                 yield Hit(number >> 1, start, end, pattern.closing)
                 break
 
-    def undecided(self, text: str) -> int:
+    def undecided(self, text: str, before: str | None = None) -> int:
         """The index of the first character of `text` from which on more text could still make or lengthen a match.
 
-        text[0] is an EDGE or settled. The length of `text` where nothing is open.
+        text[0] is an EDGE or settled. The length of `text` where nothing is open. Patterns with context can be open only if
+        one of their words stands in `before`, which is what comes before `text`, or in it; unless it is given they may be.
         """
-        return self._tails.open(text)
+        at = self._tails.open(text)
+        if before is None or self._leads.within(before + text):
+            return min(at, self._led_tails.open(text))
+        return at
 
     def _starts(self, text: str, low: int, end: int, numbers: Sequence[int]) -> dict[int, list[int]]:
         """Per pattern the starts of its matches that end at `end`, first the one farthest away."""
@@ -156,7 +163,7 @@ class Scanner:
         rule: Rule,
         compiled: Form,
         node: Node,
-        into: tuple[list[Expression], list[Led], list[Expression], list[Tail]],
+        into: tuple[list[Expression], list[Led], list[Expression], tuple[list[Tail], list[Tail]]],
     ) -> None:
         broad = wide(node)
         flags = hyperscan.HS_FLAG_CASELESS if rule.ignore_case else 0
@@ -166,12 +173,13 @@ class Scanner:
         ahead = (number, f"{left if cheap is node else ''}{expression(cheap)}{right}", flags)
         closing = bool(number & 1)
         forward, led, verify, tails = into
-        if rule.context and not closing:
+        needs = bool(rule.context) and not closing
+        if needs:
             led.append(Led(ahead, rule.context, compiled.width, has_digit(node)))
         else:
             forward.append(ahead)
         verify.append((number, f"^{expression(backwards(node))}{left}", flags))
-        tails.append(Tail(number, node, flags, compiled.before))
+        tails[needs].append(Tail(number, node, flags, compiled.before))
         near, check = (None, None) if closing else (compiled.near, compiled.check)
         self._patterns[number] = _Pattern(broad, closing, compiled.width, near, check)
 

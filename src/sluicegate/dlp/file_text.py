@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
+from sluicegate.core.encoded import decoded
 from sluicegate.dlp.office_text import BROKEN, read_office
 
 if TYPE_CHECKING:
@@ -47,7 +48,8 @@ class Question(msgspec.Struct, array_like=True, frozen=True):
     """A file to read, and the bounds for it: seconds after which this process ends, pages, characters."""
 
     kind: str
-    data: bytes
+    data: str
+    """In base64."""
     seconds: float
     pages: int
     characters: int
@@ -212,8 +214,10 @@ READERS = {"pdf": read_pdf, "document": read_document}
 
 def answer(question: Question) -> Extract:
     """Read the file."""
-    reader = READERS.get(question.kind)
-    return Extract("", (question.kind,)) if reader is None else reader(question.data, question.pages, question.characters)
+    reader, data = READERS.get(question.kind), decoded(question.data)
+    if reader is None or data is None:
+        return Extract("", (question.kind,))
+    return reader(data, question.pages, question.characters)
 
 
 def serve(source: BinaryIO, target: BinaryIO) -> None:

@@ -1,8 +1,8 @@
 """Rules with context words are looked for only near those words, so that a number costs nothing where none stand.
 
-One automaton of all words reads the whole text. Where a word ends, the rules that name it are looked for in what it can reach;
-they are compiled in small groups, which takes a fraction of the time and the memory that one large group takes. Most of them
-need a digit, which in prose there is none of.
+One automaton of all words reads the whole text. Where a word ends, the rules that name it are looked for in what it can
+reach; they are compiled in small groups, which takes a fraction of the time and the memory that one large group takes. Most
+of them need a digit, which in prose there is none of.
 """
 
 import re
@@ -51,8 +51,9 @@ class Leads:
                 group = len(waits)
                 waits.append(order(expressions, expressions))
                 self._reach.append(CONTEXT_REACH + max(each.width for each in chosen))
-                for each, word in ((each, _word(word)) for each in chosen for word in each.words):
-                    told.setdefault(word, ({}, {}))[digit].setdefault(group, set()).add(each.expression[0])
+                for own in chosen:
+                    for word in map(_word, own.words):
+                        told.setdefault(word, ({}, {}))[digit].setdefault(group, set()).add(own.expression[0])
         words = [(index, *word[1:]) for index, word in enumerate(told)]
         self._waits = [order(words, [(led[0].expression[0], *word[1:]) for word in words]), *waits] if led else []
         self._plain, self._digits = (
@@ -69,6 +70,10 @@ class Leads:
         if automata:
             self._words, *self._groups = automata
         return automata
+
+    def within(self, text: str) -> bool:
+        """Whether any word stands in `text`."""
+        return self._words is not None and bool(self._words.reports(text.encode("utf-8", "replace")))
 
     def reports(self, data: bytes, most: int = UNBOUNDED) -> list[Report]:
         """The ends, as an automaton reports them, of patterns near a word of theirs. Raises TooManyReports."""

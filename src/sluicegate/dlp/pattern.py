@@ -145,7 +145,7 @@ def beginnings(node: Node) -> Node:
 
 
 def trigger(node: Node) -> Node:
-    """An ending of `node` that is cheap to look for: without a long free repeat that it begins with, or a word before digits.
+    """An ending of `node` that is cheap to look for: without a long free repeat that it begins with, or a word and digits.
 
     What is left anchors the search (the `@` of an e-mail address); the whole is verified backwards from each end found.
     """

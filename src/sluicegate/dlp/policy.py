@@ -10,6 +10,8 @@ import msgspec
 
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
+from sluicegate.dlp.external.build import build
+from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
@@ -144,9 +146,11 @@ def compile_edition(
     rows: Sequence[PolicyRow] = (),
     known: Mapping[Chosen, Scanner] | None = None,
     excused: Set[RowKey] = frozenset(),
+    doors: Doors | None = None,
 ) -> Edition:
     """The file at `path` with `rows`, compiled; scanners that are among `known` are taken from there.
 
+    The detectors that the file names go out by `doors`, once they are open.
     Raises PolicyError naming the place that is wrong. A wrong row that is `excused` is told in the edition instead.
     """
     try:
@@ -154,10 +158,19 @@ def compile_edition(
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
         book = read_book(content)
+        outside = [build(name, spec, doors or Doors()) for name, spec in book.detectors.items()]
         packs, pack_bytes = _packs()
         own = placed(book.rules)
         version = sha256(b"\0".join((content, pack_bytes, *filter(None, (said(rows),))))).hexdigest()[:16]
-        press = _Press(settings, kept, [rule for pack in packs for rule in pack.rules], own, detectors, version, known or {})
+        press = _Press(
+            settings,
+            kept,
+            [rule for pack in packs for rule in pack.rules],
+            own,
+            [*detectors, *outside],
+            version,
+            known or {},
+        )
         policies = press.policies(book.policies)
     except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None

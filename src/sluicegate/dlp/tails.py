@@ -76,7 +76,7 @@ class Tails:
         self._width = max((width(tail.node)[1] for tail in others), default=0)
         self._longest = max((width(tail.node)[1] for tail in tails), default=0)
         self._orders = [
-            (broad, order(list(dict.fromkeys(map(_expression, chosen))), [(tail.number, *_expression(tail)[1:]) for tail in chosen]))
+            (broad, order(list(dict.fromkeys(map(_expression, chosen))), [_named(tail) for tail in chosen]))
             for broad in (False, True)
             if (chosen := [tail for tail in others if tail.broad is broad])
         ]
@@ -190,6 +190,10 @@ def _expression(tail: Tail) -> Expression:
     """What matches the reversed beginnings; which pattern it is matters not, so all have one number, and are told once."""
     beginning = expression(backwards(beginnings(_loosened(tail.node))))
     return 0, f"^{beginning}{charset(tail.before, negated=True)}", tail.flags
+
+
+def _named(tail: Tail) -> Expression:
+    return tail.number, *_expression(tail)[1:]
 
 
 def _loosened(node: Node) -> Node:

@@ -3,6 +3,7 @@
 import io
 import warnings
 import zipfile
+from base64 import b64encode
 
 import pytest
 
@@ -11,7 +12,7 @@ from tests.support.office import office, word
 
 
 def read(data: bytes, characters: int = 1_000) -> Extract:
-    found = answer(Question("document", data, 60, 1, characters))
+    found = answer(Question("document", b64encode(data).decode(), 60, 1, characters))
     return Extract("\n".join(line for line in found.text.split("\n") if line.strip()), found.unread)
 
 

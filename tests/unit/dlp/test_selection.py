@@ -33,7 +33,13 @@ def test_a_selection_finds_what_its_rules_compiled_alone_find(text: str, wanted:
     chosen, alone = selection(TWO, wanted), ALONE[tuple(wanted)]
     assert {rule.id for rule in chosen.rules} == set(wanted)
     assert found(chosen, text) == found(alone, text)
-    assert chosen.undecided(EDGE + text) <= alone.undecided(EDGE + text)
+
+
+@given(text=st.text("ab1<> ", max_size=12), more=st.text("ab1<> ", max_size=12), wanted=st.sampled_from(sorted(ALONE)))
+def test_what_more_text_completes_was_undecided(text: str, more: str, wanted: Sequence[str]) -> None:
+    chosen = selection(TWO, wanted)
+    undecided = chosen.undecided(EDGE + text)
+    assert all(start >= undecided for _, start, end, _ in found(chosen, text + more) if end > len(text) + 1)
 
 
 def test_what_is_selected_whole_is_the_scanner_itself() -> None:

@@ -15,7 +15,7 @@ def open_part(scanner: Scanner, text: str) -> str:
         ("the gateway stands, ", ""),
         ("the gateway", "gateway"),
         (" the end.", "end."),
-        ("Größe und ", ""),
+        ("Größe, ", ""),
         ("said 日本 so", "so"),
         ('{"city": "paris", ', ""),
     ],

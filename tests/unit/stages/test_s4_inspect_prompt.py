@@ -1,3 +1,4 @@
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ class Messages:
             for key in message.keys() - {"role"}:
                 form = Form.NUMBER if key == "number" else Form.TEXT
                 out.append(Span(message, key, str(message[key]), Place(message["role"]), form))
-        return Reading(out, document.get("files", []), files=[File("pdf", data, Place.USER) for data in document["pdfs"]])
+        pdfs = [File("pdf", b64encode(data).decode(), Place.USER) for data in document["pdfs"]]
+        return Reading(out, document.get("files", []), files=pdfs)
 
 
 class UseCase:
@@ -57,7 +59,9 @@ def exchange(
 async def admit(made: Exchange, by: Policies | None = None, vault: Vault | None = None) -> Decision:
     documents = Documents(Dlp())
     try:
-        return await InspectPrompt(by or policies(), Server(), documents, vault or Vault(10, 60), 100).admit(made)
+        return await InspectPrompt(
+            by or policies(), Server(), documents, Vault(10, 60) if vault is None else vault, 100
+        ).admit(made)
     finally:
         await documents.close()
 
@@ -169,7 +173,8 @@ def texts(made: Exchange) -> list[str]:
 
 
 def user(*lines: str) -> list[dict[str, Any]]:
-    return [{"role": "user", "text": line} for line in lines]
+    """Turns of a conversation."""
+    return [{"role": ("user", "assistant")[turn % 2], "text": line} for turn, line in enumerate(lines)]
 
 
 TOKENISING = "policies: {default: {prompt: {card: tokenise, email: tokenise}, answer: {}}}"
@@ -233,8 +238,9 @@ async def test_shadow_finds_the_same_and_does_nothing(card: str) -> None:
         f"policies: {{default: {{prompt: {spec}, answer: {{}}}}, s: {{mode: shadow, prompt: {spec}, answer: {{}}}}}}"
     )
     lines = (CARD, f"{SSN} {EMAIL}", AWS)
-    made, shadow = exchange(*user(*lines)), exchange(*user(*lines), guardrail="s", files=("image",))
-    enforced, told = await admit(made, both), await admit(shadow, both)
+    enforced = await admit(exchange(*user(*lines)), both)
+    shadow = exchange(*user(*lines), guardrail="s", files=("image",))
+    told = await admit(shadow, both)
 
     def rules(decision: Decision) -> dict[str, object]:
         return {key: value for key, value in decision.detail.items() if key.startswith("rule:")}
