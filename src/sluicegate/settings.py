@@ -129,6 +129,9 @@ class Dlp(Section):
 
     policies: str = ""
     """Path of the guardrail policy file, read again when it changes; empty means the one that ships."""
+    automata_dir: str = ""
+    """Folder in which compiled guardrails are kept for the next start, which then takes a fraction of a second; gateways may
+    share it, and whoever can write there decides what they find. Empty means `automata` in `data_dir`."""
     rows_seconds: Seconds = 0.5
     """How often guardrail policies that another process stored are looked for; those of the own API count at once."""
     max_stored_policies: Count = 500

@@ -88,11 +88,11 @@ def _audit(settings: Settings) -> Iterator[str]:
 
 
 def _guardrails(settings: Settings) -> Iterator[str]:
-    from sluicegate.app import AUTOMATA
+    from sluicegate.app import automata
     from sluicegate.dlp.policies import Policies
     from sluicegate.dlp.policy import PolicyError, compile_edition
 
-    kept = settings.data_dir / AUTOMATA
+    kept = automata(settings)
     try:
         path = Policies.path_of(settings.dlp)
         edition = compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=_stored(settings))

@@ -29,7 +29,7 @@ class Scan(Protocol):
     def confirm(self, text: str, floor: int, low: int, end: int, numbers: Sequence[int]) -> Iterator[Hit]:
         """The longest valid match of each of the patterns `numbers` that ends at `end`."""
 
-    def undecided(self, text: str) -> int:
+    def undecided(self, text: str, before: str | None = None) -> int:
         """From where on more text could still make or lengthen a match."""
 
 
@@ -85,9 +85,9 @@ class Selection:
                 for hit in part.scanner.confirm(text, floor, low, end, mine):
                     yield Hit(part.shown[2 * hit.rule] >> 1, hit.start, hit.end, hit.closing)
 
-    def undecided(self, text: str) -> int:
+    def undecided(self, text: str, before: str | None = None) -> int:
         """See `Scan.undecided`; rules that are not selected may move it further to the left."""
-        return min([part.scanner.undecided(text) for part in self._parts], default=len(text))
+        return min([part.scanner.undecided(text, before) for part in self._parts], default=len(text))
 
 
 def selection(scanners: Sequence[Scanner], wanted: Collection[str]) -> Scan:
