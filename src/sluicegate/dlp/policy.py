@@ -232,7 +232,7 @@ class _Press:
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
     ) -> None:
-        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`, whose own come first."""
+        """`own` are the rules that are not of the packs. A row's press shares with its `base`, whose own ones come first."""
         self._settings = settings
         self._kept = kept
         self._packs = packs
