@@ -18,6 +18,7 @@ from bench.detection_peers import PEERS, Peer, Unavailable, ask
 from bench.detection_rows import Row, read
 from bench.detection_score import Finding, Scores, weakest
 from bench.systems import ROOT
+from sluicegate.dlp.classifier import ModelError
 
 DEFAULT = ROOT.parent / "shared" / "eval"
 WEAKEST = 15
@@ -38,7 +39,7 @@ def main() -> None:
     for peer in PEERS:
         if peer.name in options.peers:
             found |= _asked(peer, rows, about, costs)
-    lines = [*Scores(rows, found).lines, *injection.lines(rows, found[OURS], injection.shipped())]
+    lines = [*Scores(rows, found).lines, *injection.lines(rows, found[OURS], _classifier(about))]
     costs = {f"all rows by {name}, µs per 1,000 characters": cost for name, cost in costs.items()}
     costs = {} if options.no_cost else ours.cost(rows) | costs
     done = report.Report(about, lines, costs, weakest(lines, WEAKEST))
@@ -85,6 +86,15 @@ def _asked(peer: Peer, rows: list[Row], about: list[str], costs: dict[str, float
     about.append(f"{', '.join(asked.found)}: {asked.version}")
     costs[peer.name] = asked.seconds * 1e9 / max(1, sum(len(row.text) for row in rows))
     return asked.found
+
+
+def _classifier(about: list[str]) -> injection.Classifier | None:
+    """The classifier of injections; none, and a line that says why, if it cannot be used."""
+    try:
+        return injection.shipped()
+    except ModelError as error:
+        about.append(f"classifier of injections: NOT MEASURED, {error}")
+        return None
 
 
 def _described(path: Path, rows: list[Row]) -> str:

@@ -12,24 +12,32 @@ import msgspec
 from bench.detection_kinds import INJECTION, OURS
 from bench.detection_rows import Row
 from bench.detection_score import Findings, Line, Share, flagged
+from bench.systems import CACHE
+from sluicegate.core.dialect import Place
+from sluicegate.dlp.classifier import Ideas, Model
+from sluicegate.dlp.detector import Passage
+from sluicegate.dlp.injection import WEIGHTS, WORDS, InjectionClassifier
 
 FALSE_ALARMS = 0.01
-
-Score = Callable[[Sequence[str]], Sequence[float]]
-"""How sure a detector is of each text, greater for surer; a text is flagged from its threshold on."""
 
 
 class Classifier(msgspec.Struct, frozen=True):
     """A detector of injections that looks at texts as a whole."""
 
-    score: Score
-    threshold: float
-    """The one that ships."""
+    score: Callable[[str], float]
+    """How sure it is of a text, greater for surer."""
+    flags: Callable[[str], bool]
+    """Whether it finds anything in a text, as it ships."""
 
 
-def shipped() -> Classifier | None:
-    """The classifier that ships; None where there is none."""
-    return None
+def shipped() -> Classifier:
+    """The classifier that ships. Raises ModelError where its words and weights do not belong together."""
+    detector = InjectionClassifier(CACHE / "automata")
+    model = Model(Ideas(WORDS.read_bytes(), CACHE / "automata"), WEIGHTS.read_bytes())
+    return Classifier(
+        lambda text: max((score for _, score in model.scores(text, -inf)), default=-inf),
+        lambda text: bool(detector.find([Passage(text, Place.USER)])),
+    )
 
 
 def hard(row: Row) -> bool:
@@ -50,23 +58,18 @@ def lines(rows: Sequence[Row], ours: Findings, classifier: Classifier | None) ->
     """Recall, also per type, and false alarms: of rules and classifier as shipped, and of the classifier alone at 1 %."""
     bad = [index for index, row in enumerate(rows) if row.subject == "injection" and row.positive]
     good = [index for index, row in enumerate(rows) if hard(row)]
-    if not bad and not good:
-        return []
-    ruled = {index: flagged(ours[index], frozenset(INJECTION)) for index in (*bad, *good)}
-    scores = {}
-    if classifier is not None:
-        scores = dict(zip((*bad, *good), classifier.score([rows[index].text for index in (*bad, *good)]), strict=True))
-    least = threshold_at([scores[index] for index in good]) if scores and good else inf
-    out = []
-    for section, threshold, rules in (
-        ("injection as shipped", classifier.threshold if classifier else inf, True),
-        ("injection at 1 % false alarms", least, False),
-    ):
-        if not rules and classifier is None:
-            continue
-        hits = {index: (rules and ruled[index]) or scores.get(index, -inf) >= threshold for index in (*bad, *good)}
-        out += _section(section, rows, bad, good, hits)
-    return out
+    these = (*bad, *good)
+    hits = {index: flagged(ours[index], frozenset(INJECTION)) for index in these}
+    if classifier is None:
+        return _section("injection as shipped, rules alone", rows, bad, good, hits)
+    together = {index: hits[index] or classifier.flags(rows[index].text) for index in these}
+    scores = {index: classifier.score(rows[index].text) for index in these}
+    least = threshold_at([scores[index] for index in good])
+    alone = {index: scores[index] >= least for index in these}
+    return [
+        *_section("injection as shipped", rows, bad, good, together),
+        *(_section("injection at 1 % false alarms", rows, bad, good, alone) if good else []),
+    ]
 
 
 def _section(

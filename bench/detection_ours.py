@@ -8,10 +8,10 @@ from bench.detection_rows import Row
 from bench.detection_score import Finding
 from bench.systems import CACHE
 from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.selection import Scan
 from sluicegate.settings import Dlp
 
 MOST = 1 << 30
@@ -31,7 +31,7 @@ PROSE = {"prompt", "response", "docs", "prompt_real_user"}
 class Ours:
     """The rules of one scanner."""
 
-    def __init__(self, scanner: Scanner, compiled: int) -> None:
+    def __init__(self, scanner: Scan, compiled: int) -> None:
         """`compiled` is how many bytes the rules of all policies take."""
         self._scanner = scanner
         self._megabytes = compiled / 1e6

@@ -13,6 +13,7 @@ The versions are pinned in bench/peers/*.txt, dependencies included. A peer is i
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -71,9 +72,12 @@ class Asked(NamedTuple):
 def ask(peer: Peer, texts: Sequence[str], python: Callable[[Peer], Path] | None = None) -> Asked:
     """What a peer finds in the texts. Raises Unavailable."""
     command = [str((python or installed)(peer)), str(peer.runner)]
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}  # some of them go through sets
     rows = "".join(json.dumps({"id": number, "text": text}) + "\n" for number, text in enumerate(texts))
     try:
-        done = subprocess.run(command, input=rows.encode(), capture_output=True, timeout=LONGEST_RUN, check=False)
+        done = subprocess.run(
+            command, input=rows.encode(), capture_output=True, timeout=LONGEST_RUN, check=False, env=environment
+        )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise Unavailable(f"{type(error).__name__}") from None
     if done.returncode:

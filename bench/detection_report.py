@@ -113,7 +113,7 @@ class Report(msgspec.Struct, frozen=True):
         if self.costs:
             found.append(
                 (
-                    "Cost (CPU; of ours unless it says otherwise)",
+                    "Cost (CPU; ours)",
                     [["", ""], *([name, f"{value:,.2f}"] for name, value in self.costs.items())],
                 )
             )

@@ -18,6 +18,8 @@ ROUNDS = 3
 """How often the windows that speak for a bag are chosen anew."""
 FIRST = 6
 """Windows of an attack that are taken for one before anything was learned."""
+NOTHING = -9.0
+"""The score of a text without any trigger word."""
 GENERATED = 0.5
 """The weight of what a grammar made."""
 
@@ -41,7 +43,7 @@ def _bag(text: Text, ideas: Ideas) -> Bag:
     windows = []
     for first, inside in ideas.worth(prepared, ideas.find(prepared)):
         low, high = prepared.span(first)
-        by_ideas = tuple(of_ideas(inside, len(ideas.ideas)))
+        by_ideas = tuple(of_ideas(inside, len(ideas.ideas), ideas.core))
         by_words = tuple(sorted(of_words(prepared.plain[low:high], prepared.signed[low:high])))
         values = IDEA / idea_norm(len(by_ideas)), WORD / sqrt(len(by_words))
         windows.append(Case(by_ideas, by_words, *values, side, 1.0))
@@ -55,9 +57,9 @@ class Trained(msgspec.Struct):
     most: float
 
     def score(self, bag: Bag) -> float:
-        """The greatest score of the bag's windows; without any, far below all others."""
+        """The greatest score of the bag's windows."""
         parts = [self.linear.parts(case) for case in bag.windows]
-        return max((by_ideas + min(self.most, by_words) for by_ideas, by_words in parts), default=-9.0)
+        return max((by_ideas + min(self.most, by_words) for by_ideas, by_words in parts), default=NOTHING)
 
 
 def train(every: Sequence[Bag], ideas: Ideas) -> Trained:

@@ -18,7 +18,7 @@ import msgspec
 from sluicegate.dlp.classifier import VERSION, Header, Ideas, Model
 from sluicegate.dlp.injection import WEIGHTS, WORDS
 from training.bags import IDEA, WORD, Trained, bags, train
-from training.measure import CROSSED, crossed, quantile, report
+from training.measure import CROSSED, crossed, report, thresholds
 from training.texts import ATTACKS, HARMLESS, Text, grammar, hidden, labelled, own
 
 TIMES = 12
@@ -37,10 +37,9 @@ def main() -> None:
         report(texts, ideas, Model(ideas, WEIGHTS.read_bytes()))
         return
     every = bags(texts, ideas)
-    hard, all_harmless = crossed(every, ideas)
-    likely, certain = quantile(hard, 0.01), quantile(all_harmless, 0.001)
+    likely, certain = thresholds(crossed(every, bags(own("heldout_harmless", attack=False), ideas), ideas))
     print(f"from {CROSSED} folds: likely from {likely:.4f} on, certain from {certain:.4f} on")
-    content = pack(train(every, ideas), ideas, texts, (likely, max(likely, certain)))
+    content = pack(train(every, ideas), ideas, texts, (likely, certain))
     WEIGHTS.write_bytes(content)
     print(f"{WEIGHTS}: {len(content)} bytes, SHA-256 {sha256(content).hexdigest()}")
 

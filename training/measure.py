@@ -1,29 +1,42 @@
 """What the classifier finds in texts it was not trained from, with 95 % intervals (Wilson)."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import ceil, sqrt
 from zlib import crc32
 
 from sluicegate.dlp.classifier import Ideas, Model
-from training.bags import Bag, Trained, bags, train
+from training.bags import NOTHING, Bag, bags, train
 from training.texts import Text, own
 
 CROSSED = 5
-HARD = ("benign hard_negative_injection", "benign beside attacks", "own harmless_en", "own harmless_more")
-"""Sources of harmless texts that are full of the words of attacks."""
+TRIGGERS = ("benign hard_negative_injection", "benign beside attacks", "own heldout_harmless")
+"""Sources of harmless texts full of trigger words, which were not written to be mistaken."""
 
 Score = Callable[[Bag], float]
 
 
-def crossed(every: Sequence[Bag], ideas: Ideas) -> tuple[list[float], list[float]]:
-    """Scores of harmless texts by weights that were trained without them: of those full of trigger words, and of all."""
-    hard, rest = [], []
+def crossed(every: Sequence[Bag], others: Sequence[Bag], ideas: Ideas) -> dict[str, list[float]]:
+    """The scores of harmless texts by weights that were trained without them, by source; those of `others` never are trained on."""
+    found: dict[str, list[float]] = {}
     for fold in range(CROSSED):
         trained = train([bag for bag in every if _fold(bag) != fold], ideas)
-        for bag in every:
+        for bag in (*every, *others):
             if _fold(bag) == fold and not bag.text.attack and bag.text.source != "own grammar":
-                (hard if bag.text.source in HARD else rest).append(trained.score(bag))
-    return hard, [*hard, *rest]
+                found.setdefault(bag.text.source, []).append(trained.score(bag))
+    return found
+
+
+def thresholds(scores: Mapping[str, Sequence[float]]) -> tuple[float, float]:
+    """From where on a text is likely an attack, and certainly one, given what `crossed` found.
+
+    Likely: 1 % of the texts full of trigger words score as much, and 0.75 % of the labelled sets' harmless texts.
+    Certain: 0.1 % of all harmless texts do.
+    """
+    triggers = [score for name in TRIGGERS for score in scores[name]]
+    sets = [score for name, group in scores.items() if not name.startswith("own") for score in group]
+    every = [score for group in scores.values() for score in group]
+    likely = max(quantile(triggers, 0.01), quantile(sets, 0.0075))
+    return likely, max(likely, quantile(every, 0.001))
 
 
 def _fold(bag: Bag) -> int:
@@ -55,30 +68,21 @@ def report(texts: Sequence[Text], ideas: Ideas, shipped: Model) -> None:
     for family in families:
         trained = train([bag for bag in every if bag.text.source != family], ideas)
         _line(family, [bag for bag in every if bag.text.source == family and bag.text.attack], trained.score, likely, certain)
-    hard, rest = _crossed_by_source(every, ideas)
-    for name, scores in (*hard.items(), *rest.items()):
-        print(f"harmless, {name} | {_share(scores, likely)} | {_share(scores, certain)}")
+    scores = crossed(every, bags(own("heldout_harmless", attack=False), ideas), ideas)
+    scores["all"] = [score for group in scores.values() for score in group]
+    scores["all with a trigger word"] = [score for score in scores["all"] if score > NOTHING]
+    scores["the labelled sets"] = [score for name, group in scores.items() if name.startswith(("benign", "pii", "secrets")) for score in group]
+    for name, group in scores.items():
+        print(f"harmless, {name} | {_share(group, likely)} | {_share(group, certain)}", flush=True)
     for name, attack in (("heldout_attacks", True), ("heldout_harmless", False), ("final_attacks", True), ("final_harmless", False)):
-        group = bags(own(name, attack=attack), ideas)
-        kinds = sorted({("English" if bag.text.language == "en" else "other languages") for bag in group})
-        for kind in kinds:
-            chosen = [bag for bag in group if (bag.text.language == "en") == (kind == "English")]
+        held_out = bags(own(name, attack=attack), ideas)
+        for kind in ("English", "other languages"):
+            chosen = [bag for bag in held_out if (bag.text.language == "en") == (kind == "English")]
             _line(f"{name}, {kind}", chosen, lambda bag: _shipped(bag, shipped), likely, certain)
 
 
-def _crossed_by_source(every: Sequence[Bag], ideas: Ideas) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    hard: dict[str, list[float]] = {}
-    rest: dict[str, list[float]] = {}
-    for fold in range(CROSSED):
-        trained: Trained = train([bag for bag in every if _fold(bag) != fold], ideas)
-        for bag in every:
-            if _fold(bag) == fold and not bag.text.attack and bag.text.source != "own grammar":
-                (hard if bag.text.source in HARD else rest).setdefault(bag.text.source, []).append(trained.score(bag))
-    return hard, rest
-
-
 def _shipped(bag: Bag, model: Model) -> float:
-    return max((score for _, score in model.scores(bag.text.text, -9.0)), default=-9.0)
+    return max((score for _, score in model.scores(bag.text.text, NOTHING)), default=NOTHING)
 
 
 def _share(scores: Iterable[float], least: float) -> str:

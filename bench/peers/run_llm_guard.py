@@ -23,12 +23,18 @@ STOOD_IN_FOR += ("transformers.tokenization_utils", "transformers.tokenization_u
 for _name in STOOD_IN_FOR:
     sys.modules[_name] = MagicMock(name=_name, __spec__=importlib.machinery.ModuleSpec(_name, None))
 
+from presidio_analyzer import AnalyzerEngine, RecognizerRegistry  # noqa: E402
+
+# Before LLM Guard is imported: it has recognisers for Chinese under the same names, and Presidio, which looks names up in an
+# unordered set of classes, would take the one or the other by chance.
+REGISTRY = RecognizerRegistry(supported_languages=["en"])
+REGISTRY.load_predefined_recognizers(languages=["en"])
+
 import structlog  # noqa: E402
 from detect_secrets.core.secrets_collection import SecretsCollection  # noqa: E402
 from detect_secrets.settings import transient_settings  # noqa: E402
 from llm_guard.input_scanners import anonymize, secrets  # noqa: E402
 from llm_guard.input_scanners.anonymize_helpers import analyzer, regex_patterns  # noqa: E402
-from presidio_analyzer import AnalyzerEngine, RecognizerRegistry  # noqa: E402
 from presidio_analyzer.context_aware_enhancers import LemmaContextAwareEnhancer  # noqa: E402
 from words import Words  # noqa: E402
 
@@ -38,12 +44,10 @@ THRESHOLD = 0.5
 
 def anonymizer() -> AnalyzerEngine:
     """The analyzer of `Anonymize`, without its model."""
-    registry = RecognizerRegistry(supported_languages=["en"])
-    registry.load_predefined_recognizers(languages=["en"])
-    analyzer._add_recognizers(registry, regex_patterns.get_regex_patterns(), [], ["en"])
-    registry.remove_recognizer("SpacyRecognizer")
+    analyzer._add_recognizers(REGISTRY, regex_patterns.get_regex_patterns(), [], ["en"])
+    REGISTRY.remove_recognizer("SpacyRecognizer")
     enhancer = LemmaContextAwareEnhancer(context_similarity_factor=0.35, min_score_with_context_similarity=0.4)
-    return AnalyzerEngine(nlp_engine=Words(), registry=registry, supported_languages=["en"], context_aware_enhancer=enhancer)
+    return AnalyzerEngine(nlp_engine=Words(), registry=REGISTRY, supported_languages=["en"], context_aware_enhancer=enhancer)
 
 
 def personal(engine: AnalyzerEngine, text: str) -> list[list[object]]:

@@ -18,6 +18,7 @@ from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.dlp.vault import Vault
+from sluicegate.doors import open_doors
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -130,6 +131,8 @@ class Gateway:
         self.documents = Documents(settings.dlp)
         self.pool = Pool(settings.upstream)
         self.catalog = Catalog(self.database, credential)
+        self.providers = providers(settings.upstream, self.pool)
+        open_doors(policies.doors, self.pool, self.catalog.deployment, self.providers)
         self.prices = listing.book_for(settings.limits)
         self.metrics = Metrics()
         self.traces = Traces(self.writer)
@@ -148,7 +151,7 @@ class Gateway:
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
-        call = Call(providers(settings.upstream, self.pool), self._dialects(), health, settings.upstream)
+        call = Call(self.providers, self._dialects(), health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
@@ -260,12 +263,7 @@ class Gateway:
                 log=self.audit,
                 keyring=self.keyring,
                 policies=self.policies,
-                trial=Trial(
-                    lambda policies: inspecting(policies, settings, self.documents),
-                    self.documents,
-                    settings.dlp.max_findings,
-                    limits,
-                ),
+                trial=Trial(make, self.documents, settings.dlp.max_findings, limits),
                 dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,

@@ -11,6 +11,7 @@ from sluicegate.core.provider import Place, Provider, Target
 from sluicegate.dlp.external.doors import Doors, Reply
 from sluicegate.providers.pool import Pool
 from sluicegate.providers.post import post
+from sluicegate.secrets.reference import credential
 
 MAX_ANSWER_BYTES = 256 * 1024
 
@@ -55,7 +56,7 @@ def open_doors(doors: Doors, pool: Pool, find: Callable[[str], Target | None], p
             raise UpstreamError(Reason.NO_PERMITTED_ROUTE, "The deployment is not one model on premises.")
         return await _asked(provider, target, system, user, max_tokens)
 
-    doors.open(send, ask)
+    doors.open(send, ask, credential)
 
 
 async def _asked(provider: Provider, target: Target, system: str, user: str, max_tokens: int) -> str:

@@ -143,6 +143,10 @@ class Dlp(Section):
     """Findings kept per text; beyond it they are counted and the rest of the text is treated as found."""
     max_candidates: Count = 60_000
     """Candidates examined in one prompt, or in one event of an answer; beyond it that is refused: it would block others."""
+    max_decode_depth: Annotated[int, Field(ge=0, le=8)] = 3
+    """How many encodings around each other (base64, hexadecimal, gzip) are undone; 0 means none."""
+    max_encoded_run: Annotated[int, Field(ge=256, le=1_000_000)] = 8_192
+    """Characters of encoded text that are read as one; a longer run is read in pieces, and compressed text only up to it."""
     max_answer_channels: Count = 1_024
     """Choices, blocks and tool calls that one streamed answer may have."""
     max_held_bytes: Bytes = 1024 * 1024

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.core.errors import Denied
+from sluicegate.core.event import Event
 from sluicegate.dlp.findings import Action, redact
 from sluicegate.dlp.normalise import folding, quoting
 from sluicegate.dlp.normalise_where import CALM, places
@@ -71,7 +72,9 @@ WHOLE = {
     "base64 twice": lambda value: base64.b64encode(base64.b64encode(value.encode())).decode(),
     "hex": lambda value: value.encode().hex(),
     "gzip": lambda value: base64.b64encode(gzip.compress(value.encode(), mtime=0)).decode(),
-    "lines": lambda value: base64.encodebytes(f"the value, it is said, is {value}, and that is all of it.".encode()).decode(),
+    "lines": lambda value: base64.encodebytes(
+        f"the value, it is said, is {value}, and that is all of it.".encode()
+    ).decode(),
     "utf-16": lambda value: base64.b64encode(value.encode("utf-16-le")).decode(),
     "url of base64": lambda value: quote(base64.b64encode(value.encode()).decode(), safe=""),
     "base64 of url": lambda value: base64.b64encode(quote(value, safe="").encode()).decode(),
@@ -103,8 +106,41 @@ def test_what_is_written_in_another_way_is_found_where_it_stands(value: str, wri
 
 ODD = st.sampled_from(
     [
-        *("%", "%2", "%25", "%34", "&", "&#5", "&#52;", "&amp;", "\\", "\\u00", "\\u0034", "\\x3", "=", "=3", "=34", "=\n", "\r"),
-        *("\u200b", "\u00ad", "\u0301", "\ufe0f", "４", "٤", "\U0001d7d2", "\u2013", "\u00a0", "а", "о", "вос", "слово", "Ω"),
+        *(
+            "%",
+            "%2",
+            "%25",
+            "%34",
+            "&",
+            "&#5",
+            "&#52;",
+            "&amp;",
+            "\\",
+            "\\u00",
+            "\\u0034",
+            "\\x3",
+            "=",
+            "=3",
+            "=34",
+            "=\n",
+            "\r",
+        ),
+        *(
+            "\u200b",
+            "\u00ad",
+            "\u0301",
+            "\ufe0f",
+            "４",
+            "٤",
+            "\U0001d7d2",
+            "\u2013",
+            "\u00a0",
+            "а",
+            "о",
+            "вос",
+            "слово",
+            "Ω",
+        ),
         *("**", "|", " - ", "\n", "4 1 1 1", "1\n2\n3\n", "12, 13", "4111.1111", "GB82.", "WEST", "a" * 15, "A1b2C3d4" * 3),
         *("\\ud835", "\\udfd2", "%F0%9D", "%9F%92", "=F0=9D", "&lt;", "ﬁ", "\u0300", "\U000e0041", "0x", "ё.", "-я"),
     ]
@@ -151,7 +187,7 @@ def test_nothing_of_a_blocked_value_leaves(before: str, written: str, after: str
     (found,) = REDACTING.find([("", text)])
     first = found.edits[0].start if found.edits else len(text)
     guard = guard_of(BLOCKING)
-    out = []
+    out: list[Event] = []
     refused = False
     try:
         for piece in cut(text, places):
@@ -217,7 +253,9 @@ def test_characters_are_taken_whole(text: str) -> None:
 def test_long_runs_are_read_in_pieces_the_same_in_streams() -> None:
     chance = random.Random(7)
     line = bytes(chance.randrange(256) for _ in range(9_000))
-    text = f"x {base64.b64encode(line + CARD.encode() + line).decode()} {PEM[:40]} {base64.b64encode(CARD.encode()).decode()} y"
+    text = (
+        f"x {base64.b64encode(line + CARD.encode() + line).decode()} {PEM[:40]} {base64.b64encode(CARD.encode()).decode()} y"
+    )
     whole = answer(REDACTING, [text])
     assert whole[0] == redacted(text)
     assert answer(REDACTING, cut(text, [chance.randrange(30_000) for _ in range(400)])) == whole

@@ -8,7 +8,6 @@ from sluicegate.core.provider import Target
 from sluicegate.dlp.detector import Detection, Detector, Passage
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.doors import open_doors
-from sluicegate.secrets.reference import credential
 from tests.support.calls import Caller
 from tests.support.upstream import Reply, Request, Upstream
 
@@ -27,7 +26,7 @@ class Answering(Upstream):
 @asynccontextmanager
 async def ways_out(*targets: Target) -> AsyncIterator[Doors]:
     """Doors over a pool of their own, to everywhere on this machine and to these deployments."""
-    doors = Doors(credential)
+    doors = Doors()
     async with Caller() as caller:
         named = {target.deployment: target for target in targets}
         open_doors(doors, caller.pool, named.get, {"http": caller.provider})

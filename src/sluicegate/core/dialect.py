@@ -107,7 +107,8 @@ class File(msgspec.Struct, gc=False):
     """A file of a request, of a kind whose text takes time to read."""
 
     kind: str
-    data: bytes
+    data: str
+    """In base64, as the request has it."""
     place: Place
 
 

@@ -1,22 +1,22 @@
 """Files in a request: what their own bytes say they are, before what they are said to be.
 
-A text is governed like any other, and what is redacted in it is encoded back to where it came from. A PDF waits for slow
-reading (`Reading.files`). Everything else is noted by its kind in `Reading.unread`:
+A text is governed like any other, and what is redacted in it is encoded back to where it came from. PDFs and office files
+wait for slow reading (`Reading.files`). Everything else is noted by its kind in `Reading.unread`:
 
 `image`, `audio`, `video`, `pdf`, `document` (office files), `archive`, `file` (anything else), `remote` (kept elsewhere).
 """
 
 import codecs
 import re
-from binascii import a2b_base64, b2a_base64
+from binascii import b2a_base64
 from typing import Any
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
 from sluicegate.core.dialect import File, Form, Nested, Place, Reading, Span
+from sluicegate.core.encoded import decoded, is_base64
 
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-\r\n"
 _PLAIN_HEAD = re.compile(
     r"data:(?:(?![^;,]*[0-9]{5})[a-z]{1,12}/[a-z0-9.+-]{1,80})?(?:;charset=[A-Za-z]{1,9}(?:-?[0-9]{1,4}){0,2})?(?:;base64)?,"
 )
@@ -55,6 +55,7 @@ _PREFIXES: tuple[tuple[bytes, str], ...] = (
     (b"\x28\xb5\x2f\xfd", "archive"),
 )
 _MEDIA = ("image", "audio", "video")
+_ZIP = b"PK\x03\x04"
 _CONTAINERS = {b"WEBP": "image", b"WAVE": "audio", b"AVI ": "video"}
 _OFFICE_MEMBERS = (
     b"[Content_Types].xml",
@@ -108,19 +109,6 @@ class Encoded:
         return Span(self, key, text, self._link.place, Form.TEXT, self._link.within)
 
 
-def is_base64(text: str) -> bool:
-    """Whether `text` holds nothing but the alphabets of base64 (RFC 4648, both of them) and line ends."""
-    return text.isascii() and not text.encode().translate(None, _BASE64)
-
-
-def decoded(text: str) -> bytes | None:
-    """The bytes of base64 in either alphabet, padded or not; None where decoders would differ about what it says."""
-    body = text.translate({10: None, 13: None}).rstrip("=")
-    if "=" in body or len(body) % 4 == 1:
-        return None
-    return a2b_base64(body.replace("-", "+").replace("_", "/") + "=" * (-len(body) % 4))
-
-
 def text_of(data: bytes) -> tuple[str, bytes, str] | None:
     """The text of a file, its byte order mark and its encoding; None if it is none: UTF-8, or UTF-16 with its mark."""
     bom, encoding = next((each for each in _BOMS if data.startswith(each[0])), (b"", "utf-8"))
@@ -136,7 +124,7 @@ def kind_of(data: bytes) -> str | None:
     """The kind that the first bytes of a file tell; None if they tell nothing."""
     if b"%PDF-" in data[:_PDF_WITHIN]:
         return "pdf"
-    if data.startswith(b"PK\x03\x04"):
+    if data.startswith(_ZIP):
         return "document" if data[30:].startswith(_OFFICE_MEMBERS) else "archive"
     if data[:4] == b"RIFF":
         return _CONTAINERS.get(data[8:12])
@@ -204,16 +192,18 @@ def _coded(body: str, media: str, holder: Encoded, link: Link, out: Reading, kin
         return False
     first = decoded(body[:_FIRST] if len(body) > _FIRST else body)
     told = None if first is None else kind_of(first)
-    if first is not None and (told == "pdf" or _may_be_text(first)):
+    if first is not None and told == "archive" and first.startswith(_ZIP) and declared(media) == "document":
+        told = "document"
+    slow = told == "pdf" or (told == "document" and first is not None and first.startswith(_ZIP))
+    if first is not None and (_TEXTUAL.fullmatch(media) or not slow) and _may_be_text(first):
         data = first if len(body) <= _FIRST else decoded(body)
-        if data is not None:
-            read = text_of(data) if told != "pdf" or _TEXTUAL.fullmatch(media) else None
-            if read is not None:
-                _govern(read, media, kind, holder, out)
-                return True
-            if told == "pdf":
-                out.files.append(File("pdf", data, link.place))
-                return True
+        read = None if data is None else text_of(data)
+        if read is not None:
+            _govern(read, media, kind, holder, out)
+            return True
+    if slow and told is not None:
+        out.files.append(File(told, body, link.place))
+        return True
     out.unread.append(told or declared(media) or kind)
     return True
 

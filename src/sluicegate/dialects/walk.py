@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluicegate.core.dialect import Form, Nested, Place, Reading, Span
+from sluicegate.core.encoded import is_base64
 from sluicegate.dialects import files
 from sluicegate.dialects.document import nested as read_nested
 
@@ -94,7 +95,7 @@ def knob(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
 
 def opaque(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
     """A signature or other base64 that only its provider reads, longer than any credential, and no long number in it."""
-    if type(value) is str and len(value) >= _SHORTEST_OPAQUE and files.is_base64(value) and not _LONG_DIGITS.search(value):
+    if type(value) is str and len(value) >= _SHORTEST_OPAQUE and is_base64(value) and not _LONG_DIGITS.search(value):
         return
     text(value, holder, key, place, out)
 

@@ -6,7 +6,8 @@ from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.core.errors import Denied
 from sluicegate.dlp.findings import Action, Ledger
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.outcome import NOT_RUN, PATTERNS, PATTERNS_RAN, unscannable
+from sluicegate.dlp.outcome import NOT_RUN, PATTERNS_NOT_RUN, PATTERNS_RAN, unscannable
+from sluicegate.dlp.panel import Heard
 
 REASONS = {
     Action.ALERT: Reason.ANSWER_ALERTED,
@@ -32,7 +33,9 @@ class Account:
         """Whether any event has come."""
         self.tally: dict[int, int] = {}
         """Findings so far per group of the policy."""
-        self.detectors: tuple[str, ...] = tuple([f"{each.name}:not_run" for each in inspection.detectors])
+        self.detectors: tuple[str, ...] = tuple(
+            [f"{each.name}:{Heard.NOT_RUN}" for each in (inspection.panel.detectors if inspection.panel else ())]
+        )
         """The verdict of each detector beside the patterns."""
         self._ledgers: list[Ledger] = []
         self._counts: dict[int, int] = {}
@@ -85,7 +88,7 @@ class Account:
         for ledger in self._ledgers:
             for index, count in ledger.counts.items():
                 counts[index] = counts.get(index, 0) + count
-        verdicts = (f"{PATTERNS}:not_run" if self._bound else PATTERNS_RAN, *self.detectors)
+        verdicts = (PATTERNS_NOT_RUN if self._bound else PATTERNS_RAN, *self.detectors)
         found = self.inspection.decide(counts, REASONS, verdicts)
         if self._unread:
             would_block = self.shadow and any(map(self._refuses, self._unread))

@@ -63,8 +63,7 @@ class TextChannel:
 
     def _look(self, text: str, *, final: bool) -> None:
         self._last = final
-        at = self._scan(text, final)
-        self._plain = self._seen if final else at
+        self._plain = self._scan(text, final)
         views = self._views
         if hits := views.feed(text, self._plain, final=final):
             self._waiting.update(hits)

@@ -7,7 +7,7 @@ The weights come from a file that a script of this project writes (`training/`);
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from math import sqrt
@@ -148,17 +148,21 @@ def _word(word: str) -> bytes:
     return plain if spaceless else b" " + plain + (b"" if word.endswith("*") else b" ")
 
 
-def of_ideas(events: Sequence[Event], count: int) -> list[int]:
-    """The features of a window's ideas, of `count` that there are: each, both of two, and one right after another."""
+def of_ideas(events: Sequence[Event], count: int, core: Set[int]) -> list[int]:
+    """The features of a window's ideas, of `count` that there are: each that is core, one such and another, one right after another.
+
+    What is not core says something beside a core idea only.
+    """
     events = events[:MOST]
     present = sorted({idea for _, idea in events})
-    found = set(present)
-    for at, first in enumerate(present):
+    leading = [idea for idea in present if idea in core]
+    found = set(leading)
+    for first in leading:
         row = count + first * count
-        found.update([row + second for second in present[at + 1 :]])
+        found.update([row + second for second in present if second != first and (second > first or second not in core)])
     ordered = count + count * count
     for (one, before), (two, after) in pairwise(events):
-        if two - one <= NEAR:
+        if two - one <= NEAR and (before in core or after in core):
             found.add(ordered + before * count + after)
     return sorted(found)
 
@@ -223,7 +227,7 @@ class Model:
 
     def by_ideas(self, events: Sequence[Event]) -> float:
         """What the ideas of a window add to its score, with the bias."""
-        found = of_ideas(events, len(self.ideas.ideas))
+        found = of_ideas(events, len(self.ideas.ideas), self.ideas.core)
         return self.header.bias + self.header.idea_unit * sum([self._ideas[each] for each in found]) / idea_norm(len(found))
 
     def by_words(self, plain: bytes, signed: bytes) -> float:

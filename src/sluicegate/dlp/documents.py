@@ -106,7 +106,7 @@ class Documents:
         try:
             async with asyncio.timeout(bounds.file_timeout):
                 for index, file in enumerate(files[: bounds.max_files]):
-                    if len(file.data) <= bounds.max_file_bytes:
+                    if len(file.data) * 3 // 4 <= bounds.max_file_bytes:
                         found[index] = await self._one(file)
         except TimeoutError:
             log.warning("files were not read in time (dlp.file_timeout)", extra={"files": len(files)})
@@ -118,7 +118,8 @@ class Documents:
             await self._idle.pop().stop()
 
     async def _one(self, file: File) -> Extract:
-        digest = sha256(file.data) if len(file.data) < _IN_A_THREAD else await asyncio.to_thread(sha256, file.data)
+        data = file.data.encode()
+        digest = sha256(data) if len(data) < _IN_A_THREAD else await asyncio.to_thread(sha256, data)
         key = digest.digest()
         known = self._kept.pop(key, None)
         if known is not None:

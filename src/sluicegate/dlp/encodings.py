@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from sluicegate.dlp.candidates import Work
 
-SHORTEST = 16
+SHORTEST = 15
 """Characters of a run from which on it is decoded."""
 FULL_LINE = 60
 """A line of this many characters goes on in the next one, as in mail and PEM."""

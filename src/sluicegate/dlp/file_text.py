@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import msgspec
 
+from sluicegate.core.encoded import decoded
+from sluicegate.dlp.office_text import BROKEN, read_office
+
 if TYPE_CHECKING:
     from pypdf import PageObject, PdfReader
 
@@ -45,7 +48,8 @@ class Question(msgspec.Struct, array_like=True, frozen=True):
     """A file to read, and the bounds for it: seconds after which this process ends, pages, characters."""
 
     kind: str
-    data: bytes
+    data: str
+    """In base64."""
     seconds: float
     pages: int
     characters: int
@@ -68,18 +72,22 @@ class _Text:
         self.full = False
 
     def add(self, text: object) -> None:
-        """Take what is a text."""
-        if not isinstance(text, str) or not text:
-            return
+        """Take what is a text, with a line of its own."""
+        if isinstance(text, str) and text:
+            self.room(text if text.endswith("\n") else f"{text}\n")
+
+    def room(self, text: str) -> bool:
+        """Take a piece of text that goes on from the one before; whether there is room for more."""
         self.full = self.full or len(text) > self._left
         self._parts.append(text[: self._left])
-        self._left = max(0, self._left - len(text) - 1)
+        self._left -= len(self._parts[-1])
+        return not self.full
 
     def extract(self, kind: str) -> Extract:
         """Everything; a file whose text did not fit was not read."""
         if self.full:
             self.unread.add(kind)
-        text = "\n".join(self._parts).encode("utf-8", "replace").decode()
+        text = "".join(self._parts).encode("utf-8", "replace").decode()
         return Extract(text, tuple(sorted(self.unread)))
 
 
@@ -191,13 +199,25 @@ def _resolved(value: Any) -> Any:
     return value.get_object() if hasattr(value, "get_object") else value
 
 
-READERS = {"pdf": read_pdf}
+def read_document(data: bytes, _pages: int, characters: int) -> Extract:
+    """The text of an office file."""
+    out = _Text(characters)
+    try:
+        read_office(data, out.room, out.unread)
+    except (*BROKEN, *_BROKEN):
+        out.unread.add("document")
+    return out.extract("document")
+
+
+READERS = {"pdf": read_pdf, "document": read_document}
 
 
 def answer(question: Question) -> Extract:
     """Read the file."""
-    reader = READERS.get(question.kind)
-    return Extract("", (question.kind,)) if reader is None else reader(question.data, question.pages, question.characters)
+    reader, data = READERS.get(question.kind), decoded(question.data)
+    if reader is None or data is None:
+        return Extract("", (question.kind,))
+    return reader(data, question.pages, question.characters)
 
 
 def serve(source: BinaryIO, target: BinaryIO) -> None:

@@ -25,6 +25,7 @@ class Action(StrEnum):
     BLOCK = "block"
 
 
+ALLOW = Action.ALLOW
 EDITING = frozenset({Action.TOKENISE, Action.REDACT})
 """The actions that change the text."""
 
@@ -118,6 +119,8 @@ class Ledger:
     def take(self, hits: Iterable[Hit]) -> None:
         """Work the hits in."""
         for hit in hits:
+            if self._treatments[hit.rule].action is ALLOW:
+                continue  # another policy looks for it with the same automata
             if hit.closing:
                 self._close(hit)
             elif self._rules[hit.rule].until is not None:

@@ -8,8 +8,7 @@ from itertools import chain
 from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
 from sluicegate.dlp.candidates import Work, grouped
-from sluicegate.dlp.detector import Detector
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
+from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, merged
 from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
@@ -17,7 +16,9 @@ from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import placed, places, regions
 from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.panel import Panel
 from sluicegate.dlp.policy_file import Subject
+from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 4_096
 """Characters from which on a digest is cheaper than a scan."""
@@ -55,15 +56,15 @@ class Inspection:
 
     def __init__(
         self,
-        scanner: Scanner,
+        scanner: Scan,
         treatments: Mapping[str, Action | Treatment],
         max_findings: int,
         judged: Judged,
         max_candidates: int = UNBOUNDED,
-        detectors: Sequence[Detector] = (),
+        panel: Panel | None = None,
         max_decoded: tuple[int, int] = (3, 8_192),
     ) -> None:
-        """`treatments` has one for every rule of the scanner, and for every signal of the detectors that has an action.
+        """`treatments` has one for every rule of the scanner, and for every signal of the panel that has an action.
 
         Findings are counted per index: of `scanner.rules` first, then of those signals. `max_decoded`: how many encodings
         around each other are undone, and how many characters of encoded text are read as one.
@@ -71,8 +72,11 @@ class Inspection:
         self._depth, self._longest = max_decoded
         self.max_candidates = max_candidates
         self.scanner = scanner
-        self.detectors = tuple(detectors)
-        signals = [signal for each in detectors for signal in each.signals if signal.id in treatments]
+        self.panel = panel
+        """The detectors beside the patterns, where policy names any."""
+        signals = [
+            signal for each in (panel.detectors if panel else ()) for signal in each.signals if signal.id in treatments
+        ]
         self.subjects: tuple[Subject, ...] = (*scanner.rules, *signals)
         """What can be found, by index."""
         self.ids = tuple(subject.id for subject in self.subjects)
@@ -97,9 +101,23 @@ class Inspection:
         """What one prompt, or one event of an answer, may cost."""
         return Work(self.max_candidates)
 
-    def demands(self, detector: Detector) -> bool:
-        """Whether more than a shadow depends on what the detector finds."""
-        return any(not self.treatments[self.index[each.id]].shadow for each in detector.signals if each.id in self.index)
+    def apart(self, most: int) -> "Inspection":
+        """The same eyes with each rule in a group of its own, by its index + 1: all it finds, whatever is done about it, is
+        then an edit that names the rule. At most `most` are kept of a text.
+        """
+        groups = {id: Treatment(Action.REDACT, group=number) for number, id in enumerate(self.ids, 1)}
+        decoded = self._depth, self._longest
+        return Inspection(self.scanner, groups, most, Judged(1), self.max_candidates, self.panel, decoded)
+
+    def refuses(self, refused_by: Sequence[str]) -> bool:
+        """Whether more than a shadow depends on what one of these detectors, which could not look, would have found."""
+        signals = [
+            signal.id
+            for each in (self.panel.detectors if self.panel else ())
+            if each.name in refused_by
+            for signal in each.signals
+        ]
+        return any(not self.treatments[self.index[id]].shadow for id in signals if id in self.index)
 
     def find(self, texts: Sequence[Text], work: Work | None = None) -> list[Found]:
         """What is in each of the texts. They are scanned in one go, and none influences another.
@@ -175,11 +193,13 @@ class Inspection:
     def _in_views(self, lead: str, text: str, where: Sequence[tuple[int, int]] | None, depth: int, work: Work) -> list[Hit]:
         """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
         inner = self._inner(depth, work)
-        parts = [(0, len(text))] if where is None else regions(text, where, self.scanner.width + 2 * CONTEXT_REACH, work)
+        reach = self.scanner.width + 2 * CONTEXT_REACH
+        parts = [(0, len(text), True)] if where is None else regions(text, where, reach, work)
         hits: list[Hit] = []
-        for low, high in parts:
+        for low, high, wide in parts:
             before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
-            views = [View(stages(before), self.scanner, before, low, len(before)) for stages in (folding, quoting)]
+            chains = (folding(before), quoting(before)) if wide else ((),)
+            views = [View(stages, self.scanner, before, low, len(before)) for stages in chains]
             final = high == len(text)
             for view in views:
                 hits += view.feed(text[low:high], work, final=final, plain=high)

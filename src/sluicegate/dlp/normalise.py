@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from html.entities import html5
 from typing import Protocol
 
-from sluicegate.dlp.normalise_tables import ALPHABETS, DIGITS, DROPPED, FORMS, HARD, LIKE, SOFT, source
+from sluicegate.dlp.normalise_tables import ALPHABETS, DIGITS, DROPPED, FORMS, HARD, LIKE, SOFT, ranges, source
 
 LAYERS = 3
 """How many escapes around each other are undone: `%2534`, `&amp;#52;`."""
@@ -168,6 +168,7 @@ _FORM = re.compile(
 )
 _MARK = re.compile(_P)
 _SOFT = re.compile(f"[{source(SOFT)}]\\Z")
+_ALIKE = re.compile(f"[-._@+/:%=&#{source(ranges(LIKE))}]+")
 _LIKE = {**LIKE, **FORMS}
 _BEFORE = re.compile(f"[0-9A-Za-z]{_P}?\\Z")
 _AFTER = re.compile(f"{_P}?[0-9A-Za-z]")
@@ -241,9 +242,8 @@ class Fold:
         before = len(self._before)
         whole = self._before + text
         end = len(whole)
-        if not final and (cut := _cut(whole, before)) >= 0:
-            end = cut
-            self.rest, self._places = whole[end:], starts[end - before :]
+        if not final and _SOFT.match(whole, end - 1):
+            end -= 1
         out: list[str] = []
         places: list[int] = []
         at = before
@@ -251,8 +251,12 @@ class Fold:
             begin, stop = unit.span()
             if begin >= end:
                 break
-            if unit["word"] is not None and not _beside(whole, begin, stop):
-                continue
+            if unit["word"] is not None:
+                if not final and _open(whole, stop):
+                    end = begin
+                    break
+                if not _beside(whole, begin, stop):
+                    continue
             out.append(whole[at:begin])
             places += starts[at - before : begin - before]
             for index in range(begin, stop):
@@ -261,28 +265,25 @@ class Fold:
                 places += [starts[index - before]] * len(form)
             at = stop
             self.touched = True
+        self.rest, self._places = whole[end:], starts[end - before :]
+        self._before = whole[max(0, end - 2) : end]
+        if not out:
+            return whole[before:end], starts[: end - before]
         out.append(whole[at:end])
         places += starts[at - before : end - before]
-        self._before = whole[max(0, end - 2) : end]
         return "".join(out), places
 
 
-def _cut(whole: str, low: int) -> int:
-    """From where on more text may change what is made of `whole`; -1 if from nowhere.
-
-    Words are told from left to right, each as long as it goes: so is the last one.
-    """
-    for unit in _FORM.finditer(whole, low):
-        if unit["word"] is not None and unit.end() + 2 > len(whole):
-            after = whole[unit.end() :]
-            if not after or _MARK.fullmatch(after):
-                return unit.start()
-    return len(whole) - 1 if len(whole) > low and _SOFT.search(whole, len(whole) - 1) else -1
+def _open(text: str, end: int) -> bool:
+    """Whether more than `text` may lengthen a word that ends at `end`, or stand beside it."""
+    return end == len(text) or (end + 1 == len(text) and _MARK.match(text, end) is not None)
 
 
 def _beside(text: str, start: int, end: int) -> bool:
-    """Whether an ASCII letter or digit stands beside text[start:end], or one mark away."""
-    return _BEFORE.search(text, max(0, start - 2), start) is not None or _AFTER.match(text, end) is not None
+    """Whether text[start:end] is all look-alikes, and an ASCII letter or digit stands beside it, or one mark away."""
+    return _ALIKE.fullmatch(text, start, end) is not None and (
+        _BEFORE.search(text, max(0, start - 2), start) is not None or _AFTER.match(text, end) is not None
+    )
 
 
 def folding(before: str = "") -> Sequence[Stage]:

@@ -11,20 +11,25 @@ from collections.abc import Iterator, Sequence
 
 import hyperscan
 
-from sluicegate.dlp.automaton import Automaton, Expression, TooManyReports
+from sluicegate.dlp.automaton import Automaton, Expression, Report, TooManyReports
 from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings
 from sluicegate.dlp.normalise import LONGEST_WORD
 from sluicegate.dlp.normalise_tables import ALPHABETS, DIGITS, DROPPED, HARD, SOFT, source
 from sluicegate.dlp.packs import CONTEXT_REACH
-from sluicegate.dlp.pattern import Ranges, charset
-from sluicegate.dlp.spread import BETWEEN, GAP
+from sluicegate.dlp.pattern import charset
+from sluicegate.dlp.spread import BETWEEN, GAP, spread
 
 MOST_PLACES = 2_000
 """Places in one scan beyond which all of it is read."""
-NEAR = 400
-"""Characters around spread digits that are read."""
+NEAR = 130
+"""Characters before and after spread digits that are read, and what of them goes on."""
+Region = tuple[int, int, bool]
+"""From where to where, and whether anything in it may be written in another way."""
 _WIDE, _NEAR, _RUN = 0, 1, 2
+_RUN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
+_FLAT = bytes(ord("w") if chr(byte) in _RUN_CHARACTERS else ord(" ") for byte in range(256))
+_LONG = b"w" * SHORTEST
 _LOCAL = threading.local()
 
 _B = f"[{BETWEEN}]{{1,{GAP}}}"
@@ -37,27 +42,25 @@ _PLACES = (
     (_NEAR, f"(?:[0-9]{_B}){{8}}[0-9]"),
     (_NEAR, f"[0-9]{{3,4}}{_B}[0-9]{{2,6}}{_B}[0-9]{{4}}"),
     (_NEAR, f"[A-Z]{{2}}[0-9]{{2}}{_B}[0-9A-Z]{{4}}{_B}[0-9A-Z]{{4}}"),
-    (_RUN, f"[{RUN}]{{{SHORTEST}}}[^{RUN}]"),
 )
 
 
 def _wide_places() -> Iterator[tuple[int, str]]:
-    digit, soft, letter = charset(DIGITS), charset(SOFT), charset(ALPHABETS)
-    seen: Ranges = ((9, 10), (13, 13), (32, 126), *HARD, *SOFT, *ALPHABETS)
+    soft, letter = charset(SOFT), charset(ALPHABETS)
     yield _WIDE, charset(HARD)
-    yield _WIDE, f"{charset(tuple(sorted(seen)))}{charset(DROPPED)}"
-    yield _WIDE, f"{digit}{soft}"
-    yield _WIDE, f"{soft}{digit}"
+    yield _WIDE, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
+    yield _WIDE, f"[0-9]{soft}"
+    yield _WIDE, f"{soft}[0-9]"
     yield _WIDE, f"{letter}{_MARKS}?[0-9A-Za-z]"
     yield _WIDE, f"[0-9A-Za-z]{_MARKS}?{letter}"
 
 
 def _automata() -> tuple[Automaton, Automaton]:
-    """For ASCII, and for the rest; a pair for each thread, since an automaton serves one."""
+    """For what is ASCII, and for the rest; a pair for each thread, since an automaton serves one."""
     if not hasattr(_LOCAL, "automata"):
         plain: list[Expression] = [(kind, expression, 0) for kind, expression in _PLACES]
         wide: list[Expression] = [(kind, expression, hyperscan.HS_FLAG_UTF8) for kind, expression in _wide_places()]
-        _LOCAL.automata = Automaton(plain), Automaton([*plain, *wide])
+        _LOCAL.automata = Automaton(plain), Automaton(wide)
     return _LOCAL.automata  # type: ignore[no-any-return]  # a thread's attributes have no types
 
 
@@ -66,8 +69,11 @@ def places(text: str) -> Sequence[tuple[int, int]] | None:
     ascii_only, wide = _automata()
     plain = text.isascii()
     data = text.encode("utf-8", "replace")
+    found = _long_runs(data)
     try:
-        found = (ascii_only if plain else wide).reports(data, MOST_PLACES)
+        found += ascii_only.reports(data, MOST_PLACES)
+        if not plain:
+            found += wide.reports(data, MOST_PLACES)
     except TooManyReports:
         return None
     if not found:
@@ -83,6 +89,18 @@ def places(text: str) -> Sequence[tuple[int, int]] | None:
         at = end
         out.append((characters, kind))
     return out
+
+
+def _long_runs(data: bytes) -> list[Report]:
+    """The ends of long runs, and a character more; faster told so than by an automaton, which enters every word."""
+    found: list[Report] = []
+    flat = data.translate(_FLAT)
+    at = flat.find(_LONG)
+    while at >= 0:
+        end = flat.find(b" ", at)
+        found.append((_RUN, end + 1))
+        at = flat.find(_LONG, end)
+    return found
 
 
 def placed(
@@ -101,17 +119,16 @@ def placed(
     return out
 
 
-_RUN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _BREAK = re.compile(r"[A-Za-z,;:!?)] (?=[a-z])")
 """Between words, where neither a run, a spread number, a word of another alphabet nor an escape goes on."""
 
 
-def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work) -> list[tuple[int, int]]:
+def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work) -> list[Region]:
     """Which parts of `text` to read as views for the places `found` in it; none begins within a unit of a view.
 
     What a rule looks at for one match takes at most `reach` characters. Raises TooManyReports.
     """
-    wanted: list[tuple[int, int]] = []
+    wanted: list[Region] = []
     covered = 0
     for end, kind in found:
         if kind == _RUN:
@@ -121,15 +138,16 @@ def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work)
             if next(readings(text[start : end - 1], work), None) is None:
                 continue
             low, high = start, continued(text, start) + 3
+        elif kind == _NEAR:
+            low, high = end - NEAR, spread(text, end) + NEAR
         else:
-            around = NEAR if kind == _NEAR else reach
-            low, high = end - around, end + around
+            low, high = end - reach, end + reach
         low = _break(text, low, covered)
         high = min(high, len(text))
         if wanted and low <= covered:
-            wanted[-1] = wanted[-1][0], max(high, covered)
+            wanted[-1] = wanted[-1][0], max(high, covered), wanted[-1][2] or kind == _WIDE
         else:
-            wanted.append((low, high))
+            wanted.append((low, high, kind == _WIDE))
         covered = wanted[-1][1]
     return wanted
 
@@ -162,6 +180,7 @@ def _calm() -> re.Pattern[str]:
     goes_on = rf"(?<=[0-9])[{BETWEEN}]{{1,{GAP}}}+[0-9]|(?<=[A-Z][A-Z][0-9][0-9])[{BETWEEN}]{{1,{GAP}}}+[0-9A-Z]"
     item = "|".join(
         (
+            r"[A-Za-z]{1,15}+(?=[ ,.;:!?'\"()\n\t])|[ ,.;:!?'\"()\n\t]++",
             rf"(?!{first}(?:{opens}))(?:[0-9A-Za-z]++(?!{goes_on})(?!{_MARKS}?{like})|[+/_-])",
             r"%(?=[^0-9A-Fa-f])|&(?=[^#A-Za-z])|\\(?=[^\\uUx0-3/])|=(?=[^0-9A-F \t\r\n]|[ \t]{1,8}[^ \t\r\n])",
             rf"(?<![0-9A-Za-z])(?<![0-9A-Za-z]{_MARKS}){word}(?!{_MARKS}?{like})(?={_MARKS}[^0-9A-Za-z]|(?!{_MARKS})[^0-9A-Za-z])",

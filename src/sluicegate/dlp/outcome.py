@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.dlp.findings import Action, Treatment
+from sluicegate.dlp.panel import Heard, patterns
 
 Reasons = Mapping[Action, Reason]
 """The reason code of the gravest thing done, for one direction."""
 
-PATTERNS = "patterns"
-"""What the verdict of the rules is recorded under, beside the names of the detectors."""
-PATTERNS_RAN = f"{PATTERNS}:ran"
+PATTERNS_RAN = patterns(Heard.RAN)
+PATTERNS_NOT_RUN = patterns(Heard.NOT_RUN)
 NOTHING = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "ran", "detectors": (PATTERNS_RAN,)})
 """Inspected by the rules alone, and nothing found."""
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run", "detectors": (f"{PATTERNS}:not_run",)})
+NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run", "detectors": (PATTERNS_NOT_RUN,)})
 """Not inspected."""
 
 _GRAVITY = {action: gravity for gravity, action in enumerate(Action)}

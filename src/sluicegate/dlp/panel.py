@@ -5,6 +5,7 @@ its name; or it was told to let pass, and then `not_run` or `unscannable` is on 
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Sequence
 from enum import StrEnum
 from hashlib import sha256
@@ -13,6 +14,8 @@ from inspect import isawaitable
 import msgspec
 
 from sluicegate.dlp.detector import Detection, Detector, DetectorFailed, Passage
+
+log = logging.getLogger(__name__)
 
 PATTERNS = "patterns"
 """The name under which the scan for rules has its verdict, beside the detectors."""
@@ -158,6 +161,7 @@ class _Asked:
 
     def _failed(self, error: DetectorFailed) -> None:
         self.heard = Heard.UNSCANNABLE if isinstance(error, Unscannable) else Heard.NOT_RUN
+        log.warning("a detector could not look: %s", error, extra={"detector": self.detector.name})
 
     def _take(self, said: Sequence[Detection]) -> None:
         spots: list[list[tuple[int, int, str]]] = [[] for _ in self._passages]

@@ -10,6 +10,7 @@ import msgspec
 
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
+from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.policy import SHIPPED, Chosen, Edition, Policy, PolicyError, compile_edition
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey
 from sluicegate.settings import Dlp
@@ -39,12 +40,14 @@ class Policies:
         self._settings = settings
         self._kept = kept
         self._detectors = tuple(detectors)
+        self.doors = Doors()
+        """By which the detectors that the file names go out; closed until the gateway opens them."""
         self.path = Path(settings.policies) if settings.policies else SHIPPED
         self.rows: Sequence[PolicyRow] = ()
         """The rows in force beside the file, or those that could not be compiled with it."""
         self._alone = asyncio.Lock()
         self._warm: Mapping[Chosen, Scanner] = {}
-        self.edition = compile_edition(self.path, settings, kept, self._detectors)
+        self.edition = compile_edition(self.path, settings, kept, self._detectors, doors=self.doors)
         self.state = State(time())
 
     @property
@@ -105,7 +108,7 @@ class Policies:
     async def _compiled(self, rows: Sequence[PolicyRow], excused: Set[RowKey] = frozenset()) -> Edition:
         known = {**self._warm, **self.edition.scanners}
         return await asyncio.to_thread(
-            compile_edition, self.path, self._settings, self._kept, self._detectors, rows, known, excused
+            compile_edition, self.path, self._settings, self._kept, self._detectors, rows, known, excused, self.doors
         )
 
     def _failed(self, why: str) -> None:

@@ -1,6 +1,6 @@
 """Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -10,9 +10,12 @@ import msgspec
 
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.external.build import build
+from sluicegate.dlp.external.doors import Doors
+from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
+from sluicegate.dlp.panel import Panel
 from sluicegate.dlp.policy_file import (
     Mode,
     Named,
@@ -26,10 +29,13 @@ from sluicegate.dlp.policy_file import (
     treatments,
 )
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey, said
+from sluicegate.dlp.selection import selection
 from sluicegate.settings import Dlp
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
+_SHARED = 4
+"""A policy that looks for one of so many rules of the packs, or more, shares the automata of them all."""
 MAX_CALLERS = 4_096
 """Callers for whom it is remembered which override fits, before all are forgotten."""
 
@@ -139,9 +145,11 @@ def compile_edition(
     rows: Sequence[PolicyRow] = (),
     known: Mapping[Chosen, Scanner] | None = None,
     excused: Set[RowKey] = frozenset(),
+    doors: Doors | None = None,
 ) -> Edition:
     """The file at `path` with `rows`, compiled; scanners that are among `known` are taken from there.
 
+    The detectors that the file names go out by `doors`, once they are open.
     Raises PolicyError naming the place that is wrong. A wrong row that is `excused` is told in the edition instead.
     """
     try:
@@ -149,10 +157,19 @@ def compile_edition(
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
         book = read_book(content)
+        outside = [build(name, spec, doors or Doors()) for name, spec in book.detectors.items()]
         packs, pack_bytes = _packs()
         own = placed(book.rules)
         version = sha256(b"\0".join((content, pack_bytes, *filter(None, (said(rows),))))).hexdigest()[:16]
-        press = _Press(settings, kept, [rule for pack in packs for rule in pack.rules], own, detectors, version, known or {})
+        press = _Press(
+            settings,
+            kept,
+            [rule for pack in packs for rule in pack.rules],
+            own,
+            [*detectors, *outside],
+            version,
+            known or {},
+        )
         policies = press.policies(book.policies)
     except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
@@ -206,7 +223,7 @@ class _Press:
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
     ) -> None:
-        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`."""
+        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`, whose own come first."""
         self._settings = settings
         self._kept = kept
         self._packs = packs
@@ -214,6 +231,9 @@ class _Press:
         self._detectors = detectors
         self._version = version
         self._ready = known
+        shared = 0 if base is None else len(base._own)
+        self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
+        """What is compiled together, and shared by all policies that name any of it."""
         self._rules = _rules([*packs, *own], settings.max_rules)
         subjects: list[Subject] = [*self._rules.values()]
         for signal in (signal for each in detectors for signal in each.signals):
@@ -223,6 +243,7 @@ class _Press:
         self.subjects: Sequence[Subject] = subjects
         self._known = {name for subject in subjects for name in names(subject)}
         self._own_ids = frozenset(rule.id for rule in own)
+        self._panels: dict[tuple[str, ...], Panel] = {} if base is None else base._panels
         self.scanners: dict[Chosen, Scanner] = {} if base is None else base.scanners
         self._judged: Judged = Judged(settings.judged_texts) if base is None else base._judged
 
@@ -275,25 +296,46 @@ class _Press:
             overrides=overrides,
         )
 
+    def _chosen(self, named: Named, mode: Mode) -> dict[str, Treatment]:
+        """What is done about each subject that is looked for."""
+        each = zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
+        return {subject.id: treatment for subject, treatment in each if treatment.action is not Action.ALLOW}
+
     def _check(self, where: str, named: Named) -> None:
         for name in named:
             if name not in self._known:
                 raise RuleError(f"{where}.{name}: no rule and no kind is called that")
 
     def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
-        chosen = {
-            subject.id: treatment
-            for subject, treatment in zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
-            if treatment.action is not Action.ALLOW
-        }
+        chosen = self._chosen(named, mode)
         if not chosen and not always:
             return None
         settings = self._settings
-        scanner = self._scanner([self._rules[id] for id in sorted(chosen) if id in self._rules])
+        scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
+        decoded = settings.max_decode_depth, settings.max_encoded_run
+        return Inspection(
+            scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, self._panel(chosen), decoded
+        )
+
+    def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
+        """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
+        for group in self._groups:
+            wanted = [rule for rule in group if rule.id in chosen]
+            if wanted:
+                yield group if len(wanted) * _SHARED >= len(group) else wanted
+
+    def _panel(self, chosen: Mapping[str, Treatment]) -> Panel | None:
+        """The detectors that can find what is looked for; those who look for the same share what they remember."""
         detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
-        return Inspection(scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, detectors)
+        if not detectors:
+            return None
+        names = tuple(each.name for each in detectors)
+        if names not in self._panels:
+            self._panels[names] = Panel(detectors, self._settings.judged_texts)
+        return self._panels[names]
 
     def _scanner(self, rules: Sequence[Rule]) -> Scanner:
+        """All of the rules, compiled, or as they already are."""
         own = tuple(_encoded(rule) for rule in rules if rule.id in self._own_ids)
         key = Chosen(tuple(rule.id for rule in rules), own)
         scanner = self.scanners.get(key) or self._ready.get(key)

@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 
 import msgspec
 import yaml
+from yaml import CSafeLoader
 
 from sluicegate.dlp.detector import Signal
+from sluicegate.dlp.external.build import DetectorSpec
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.packs import Rule, RuleError
 
@@ -85,6 +87,7 @@ class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     policies: dict[str, dict[str, object]]
     rules: tuple[Rule, ...] = ()
+    detectors: dict[str, dict[str, object]] = {}
 
 
 class Book(msgspec.Struct, frozen=True):
@@ -92,17 +95,27 @@ class Book(msgspec.Struct, frozen=True):
 
     policies: Mapping[str, PolicySpec]
     rules: tuple[Rule, ...] = ()
+    detectors: Mapping[str, DetectorSpec] = {}
 
 
 def read_book(content: bytes) -> Book:
     """A policy file. Raises RuleError naming the place that is wrong."""
     try:
-        file = msgspec.convert(yaml.safe_load(content), PolicyFile)
+        file = msgspec.convert(yaml.load(content, Loader=CSafeLoader), PolicyFile)
     except yaml.YAMLError as error:
         raise RuleError(_place(error)) from None
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
         raise RuleError(str(error)) from None
-    return Book({name: read_policy(name, each) for name, each in file.policies.items()}, file.rules)
+    detectors = {name: _detector(name, each) for name, each in file.detectors.items()}
+    return Book({name: read_policy(name, each) for name, each in file.policies.items()}, file.rules, detectors)
+
+
+def _detector(name: str, written: dict[str, object]) -> DetectorSpec:
+    try:
+        spec: DetectorSpec = msgspec.convert(written, DetectorSpec)
+    except msgspec.ValidationError as error:
+        raise RuleError(f"detectors.{name}: {error}") from None
+    return spec
 
 
 def _place(error: yaml.YAMLError) -> str:

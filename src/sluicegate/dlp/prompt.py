@@ -6,11 +6,11 @@ import msgspec
 
 from sluicegate.core.decision import Decision, Reason
 from sluicegate.core.dialect import Form, Span
-from sluicegate.dlp.asking import Asked, ask
 from sluicegate.dlp.detector import Passage
 from sluicegate.dlp.findings import CLEAN, EDITING, Action, Edit, decided, merged
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.outcome import PATTERNS_RAN, by_group
+from sluicegate.dlp.outcome import by_group
+from sluicegate.dlp.panel import ONLY_PATTERNS, Opinion
 from sluicegate.dlp.replace import replace
 from sluicegate.dlp.seams import find_across
 from sluicegate.dlp.vault import Placeholders
@@ -23,7 +23,6 @@ REASONS = {
     Action.REROUTE: Reason.PROMPT_REROUTED,
     Action.BLOCK: Reason.PROMPT_BLOCKED,
 }
-_ALONE = (PATTERNS_RAN,)
 
 
 class Judgement(msgspec.Struct, gc=False):
@@ -38,18 +37,25 @@ class Judgement(msgspec.Struct, gc=False):
 async def judge(inspection: Inspection, spans: Sequence[Span]) -> Judgement:
     """Inspect the spans. Raises TooManyReports."""
     counts, edits = _find(inspection, spans)
-    verdicts: tuple[str, ...] = _ALONE
-    failed = False
-    if inspection.detectors:
-        asked = await ask(inspection.detectors, [Passage(span.text, span.place) for span in spans])
-        verdicts = (*_ALONE, *asked.verdicts)
-        failed = any(each.refuses and inspection.demands(each) for each in asked.failed)
-        _add(inspection, asked, spans, counts, edits)
-    decision = inspection.decide(counts, REASONS, verdicts)
+    if inspection.panel is None:
+        said = ONLY_PATTERNS
+    else:
+        said = await inspection.panel.ask([Passage(span.text, span.place) for span in spans])
+        _add(inspection, said, spans, counts, edits)
+    decision = inspection.decide(counts, REASONS, said.verdicts)
     if edits:
         groups = by_group(counts, inspection.treatments)
         edits = {index: decided(edits[index], groups, len(spans[index].text)) for index in sorted(edits)}
-    return Judgement(decision, edits, failed)
+    return Judgement(decision, edits, bool(said.refused_by) and inspection.refuses(said.refused_by))
+
+
+async def located(inspection: Inspection, spans: Sequence[Span]) -> tuple[dict[int, int], dict[int, Sequence[Edit]]]:
+    """Counts per index of what `Inspection.apart` finds in the spans, and per span where. Raises TooManyReports."""
+    counts, edits = _find(inspection, spans)
+    if inspection.panel is not None:
+        said = await inspection.panel.ask([Passage(span.text, span.place) for span in spans])
+        _add(inspection, said, spans, counts, edits)
+    return counts, edits
 
 
 def edit(spans: Sequence[Span], edits: dict[int, Sequence[Edit]], placeholders: Placeholders | None) -> bool:
@@ -84,13 +90,13 @@ def _find(inspection: Inspection, spans: Sequence[Span]) -> tuple[dict[int, int]
 
 def _add(
     inspection: Inspection,
-    asked: Asked,
+    said: Opinion,
     spans: Sequence[Span],
     counts: dict[int, int],
     edits: dict[int, Sequence[Edit]],
 ) -> None:
     """Work in what the detectors found, as far as policy names it."""
-    for found in asked.detections:
+    for found in said.detections:
         index = inspection.index.get(found.signal)
         if index is None:
             continue

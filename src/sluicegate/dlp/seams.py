@@ -83,7 +83,8 @@ def _spread(
             start, end = max(edit.start, at), min(edit.end, at + high - low)
             if start < end:
                 label = edit.label if edit.start >= at else ""
-                value = text[edit.start : edit.end]
+                whole = edit.start == start and edit.end == end
+                value = "" if whole else text[edit.start : edit.end]
                 mine.append(Edit(start - at + low, end - at + low, edit.rank, label, edit.group, edit.token, value))
         if mine:
             edits[index] = merged([*edits.get(index, ()), *mine], len(spans[index].text))

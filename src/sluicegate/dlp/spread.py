@@ -22,6 +22,7 @@ _RUN = re.compile(
     rf"(?<![0-9A-Za-z])(?:(?P<iban>[A-Z]{{2}}[0-9]{{2}}(?:{_B}[0-9A-Z]{{1,4}}(?![0-9A-Za-z])){{0,8}}+)(?![0-9A-Za-z])"
     rf"|[0-9]{{1,20}}+(?![0-9])(?:{_B}[0-9]{{1,20}}+(?![0-9])){{0,{MOST_GROUPS}}}+)"
 )
+_SPREAD = re.compile(f"[0-9A-Z{BETWEEN}]{{1,{MOST_GROUPS * (20 + GAP)}}}")
 _OPEN = re.compile(rf"[{BETWEEN}]{{0,{GAP}}}\Z")
 _HEAD = re.compile(r"(?<![0-9A-Za-z])[A-Z]{1,2}[0-9]?\Z")
 _GROUP = re.compile("[0-9A-Z]+")
@@ -103,3 +104,9 @@ def _shaped(text: str, groups: Sequence[tuple[int, int]]) -> Iterator[Number]:
     if kinds:
         parts = [text[start:end] for start, end in groups]
         yield Number(groups[0][0], groups[-1][1], ("-".join(parts),), kinds)
+
+
+def spread(text: str, at: int) -> int:
+    """Where the digits and what may stand between them end that stand at `at`."""
+    found = _SPREAD.match(text, at)
+    return found.end() if found else at

@@ -9,7 +9,6 @@ from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, Piece, Place
 from sluicegate.core.event import Event
 from sluicegate.dlp.account import Account
-from sluicegate.dlp.asking import ask
 from sluicegate.dlp.detector import Detection, Passage
 from sluicegate.dlp.findings import EDITING, Action, Edit, merged, redact
 from sluicegate.dlp.rendered import SourceEdit, rendered
@@ -115,9 +114,11 @@ class Reader:
             text.first = len(passages)
             passages += text.passages()
         account, inspection = self._account, self._account.inspection
-        asked = await ask(inspection.detectors, passages)
-        account.detectors = asked.verdicts
-        self._failed(any(each.refuses and inspection.demands(each) for each in asked.failed))
+        if inspection.panel is None:
+            return {}
+        asked = await inspection.panel.ask(passages)
+        account.detectors = asked.verdicts[1:]
+        self._failed(inspection.refuses(asked.refused_by))
         found: dict[int, list[Detection]] = {}
         for each in asked.detections:
             if each.signal in inspection.index:

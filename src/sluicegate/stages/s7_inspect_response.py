@@ -75,7 +75,7 @@ class InspectResponse(Passive):
         dialect, most, held = exchange.dialect, self._max_channels, self._max_held
         account = Account(inspection, policy.refuses, shadow=policy.shadow)
         reader = None
-        if inspection.detectors:
+        if inspection.panel is not None:
             reader = (WholeGuard if inspection.holds else Reader)(account, dialect, most, held)
         self._laid[exchange.id] = _Laid(account, policy.version, reader)
         patterns: Guard

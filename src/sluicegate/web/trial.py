@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from sluicegate.core.decision import Decision, Reason, Verdict
-from sluicegate.core.dialect import BOUNDS, Bounds, Dialect, DialectName, Form, Json, Place, Span, SystemMode
+from sluicegate.core.dialect import BOUNDS, Bounds, Dialect, DialectName, Json, Place, Span, SystemMode
 from sluicegate.core.errors import Denied, InvalidRequest
 from sluicegate.core.event import whole
 from sluicegate.core.exchange import Arrival, Exchange
@@ -20,11 +20,11 @@ from sluicegate.core.stage import Stage
 from sluicegate.dialects.document import parse
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.documents import Documents
-from sluicegate.dlp.findings import Action, Edit, Treatment
-from sluicegate.dlp.inspection import Inspection, Judged
+from sluicegate.dlp.findings import Action, Edit
+from sluicegate.dlp.inspection import Inspection
 from sluicegate.dlp.outcome import actions
 from sluicegate.dlp.policy import Policy, PolicySource
-from sluicegate.dlp.seams import find_across
+from sluicegate.dlp.prompt import located
 
 MOST_FINDINGS = 1_000
 """Findings that are told of one text or document."""
@@ -124,7 +124,7 @@ class Trial:
         if reading.files:
             await self._documents.complete(reading)
         spans = [span for span in reading.spans if span.text]
-        findings, complete = self._located(policy.prompt, spans, _paths(document, spans))
+        findings, complete = await self._located(policy.prompt, spans, _paths(document, spans))
         made = _exchange(dialect, subject)
         made.document = document
         decision = await stage.admit(made)
@@ -139,8 +139,8 @@ class Trial:
         policy = policy.for_(subject.team, subject.role, subject.team)
         event = whole(document)
         pieces = [piece for piece in dialect.pieces(event) if piece.text]
-        spans = [Span(piece.holder, piece.key, piece.text, Place.OTHER) for piece in pieces]
-        findings, complete = self._located(policy.answer, spans, _paths(document, spans))
+        spans = [Span(piece.holder, piece.key, piece.text, Place.ASSISTANT) for piece in pieces]
+        findings, complete = await self._located(policy.answer, spans, _paths(document, spans))
         made = _exchange(dialect, subject)
         made.policy_version = policy.version
         made.decisions.append((stage.name, await stage.admit(made)))
@@ -164,26 +164,14 @@ class Trial:
         except (UnicodeEncodeError, RecursionError):
             raise InvalidRequest(Reason.INVALID_JSON, "The document cannot be written as JSON.") from None
 
-    def _located(
+    async def _located(
         self, inspection: Inspection | None, spans: Sequence[Span], paths: Sequence[str]
     ) -> tuple[list[Finding], bool]:
-        """Every finding of the rules with its place, whatever is done about it."""
+        """Every finding with its place, whatever is done about it."""
         if inspection is None:
             return [], True
-        # as a group of its own each rule keeps the places where it matched, whatever the policy does about them
-        apart = {id: Treatment(Action.REDACT, group=number) for number, id in enumerate(inspection.ids, 1)}
-        marking = Inspection(inspection.scanner, apart, self._most, Judged(1), inspection.max_candidates)
-        counts: dict[int, int] = {}
-        edits: dict[int, Sequence[Edit]] = {}
-        work = marking.work()
-        texts = [(key if type(key := span.key) is str and span.form is not Form.KEY else "", span.text) for span in spans]
         try:
-            for index, found in enumerate(marking.find(texts, work)):
-                for rule, count in found.counts.items():
-                    counts[rule] = counts.get(rule, 0) + count
-                if found.edits:
-                    edits[index] = found.edits
-            find_across(marking, spans, counts, edits, work)
+            counts, edits = await located(inspection.apart(self._most), spans)
         except TooManyReports:
             return [], False
         named = actions(counts, inspection.treatments)

@@ -78,7 +78,6 @@ def test_whatever_is_sent_is_governed_or_noted(data: bytes, cut: int) -> None:
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "", "document"),
         (gzip.compress(b"my secret"), "text/plain", "archive"),
         (zipped("a.txt"), "", "archive"),
-        (zipped("[Content_Types].xml", "word/document.xml"), "", "document"),
         (b"\0" * 257 + b"ustar", "", "archive"),
         (b"\0\1\2", "", "file"),
         (b"\0\1\2", "video/mp4", "video"),
@@ -99,6 +98,12 @@ def test_a_pdf_waits_to_be_read_and_is_a_text_only_where_it_is_said_to_be() -> N
     assert taken(b64(b"%PDF-1.4 words"), "image/png") == (True, [], [], ["pdf"])
     assert taken(b64(b"%PDF-1.4 words"), "text/plain") == (True, ["%PDF-1.4 words"], [], [])
     assert taken(f"data:application/pdf;base64,{b64(PDF)}") == (True, [], [], ["pdf"])
+
+
+def test_an_office_file_waits_to_be_read() -> None:
+    assert taken(b64(zipped("[Content_Types].xml", "word/document.xml"))) == (True, [], [], ["document"])
+    assert taken(b64(zipped("mimetype", "x")), "application/vnd.oasis.opendocument.text") == (True, [], [], ["document"])
+    assert taken(b64(zipped("x")), "text/plain") == (True, [], ["archive"], [])
 
 
 def test_a_text_that_is_said_to_be_an_image_is_governed_and_the_image_noted() -> None:

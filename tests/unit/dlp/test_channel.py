@@ -55,7 +55,7 @@ def test_long_prose_is_not_kept_and_what_comes_after_it_is_found() -> None:
         channel.feed(" gateway")
         assert len(channel._window) < 300
         assert channel.length - channel.mark == len("gateway")
-    channel.feed(f" {CARD}.\nSo ")
+    channel.feed(f" {CARD}.\nso, ")
     assert sum(channel.ledger.counts.values()) == 1
     assert channel.render(1_600, f" {CARD}.\n") == " [CARD].\n"
 

@@ -1,4 +1,5 @@
 import asyncio
+from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,7 +12,7 @@ from tests.support.pdfs import pdf, rewritten, slow
 
 
 def file(data: bytes, kind: str = "pdf") -> File:
-    return File(kind, data, Place.USER)
+    return File(kind, b64encode(data).decode(), Place.USER)
 
 
 @asynccontextmanager
@@ -38,7 +39,7 @@ async def test_texts_join_the_spans_and_what_is_unread_is_named() -> None:
 
 async def test_files_beyond_the_bounds_are_unread() -> None:
     small = pdf("a")
-    async with documents(max_files=2, max_file_bytes=len(small), max_file_pages=1) as made:
+    async with documents(max_files=2, max_file_bytes=len(small) + 2, max_file_pages=1) as made:
         files = [file(small), file(pdf("a", "b", "c" * 500)), file(small)]
         assert await made.read(files) == [Extract("a\n"), Extract("", ("pdf",)), Extract("", ("pdf",))]
 

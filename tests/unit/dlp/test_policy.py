@@ -4,12 +4,17 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from sluicegate.dlp.detector import Detector, ScriptedDetector, Signal
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.detector import Detector, DetectorFailed, ScriptedDetector, Signal
+from sluicegate.dlp.findings import CLEAN, Action
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
+from sluicegate.doors import open_doors
 from sluicegate.settings import Dlp
+from tests.support.calls import Caller
 from tests.support.guardrails import CARD, policies
+from tests.support.outside import Answering
+from tests.support.outside import found as asked
+from tests.support.upstream import Reply, Request, json_reply
 
 SMALL = "policies: {default: {prompt: {payment_card: redact}, answer: {}}}"
 OWN = """
@@ -100,6 +105,20 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
         policies().policy("nobody")
 
 
+def test_automata_are_shared_with_a_policy_that_looks_for_little_more(tmp_path: Path) -> None:
+    more = "a: {prompt: {'*.INT': alert, payment_card: block}, answer: {}}"
+    less = "b: {prompt: {'*.INT': alert, payment_card: allow}, answer: {card: alert}}"
+    policies = written(tmp_path / "p.yaml", f"policies: {{{more}, {less}}}")
+    one, two = policies.policy("a"), policies.policy("b")
+    assert one.prompt is not None
+    assert two.prompt is not None
+    assert two.answer is not None
+    assert two.prompt.scanner is one.prompt.scanner
+    assert two.answer.scanner is not one.prompt.scanner
+    assert one.prompt.find([("", CARD)])[0].blocked
+    assert two.prompt.find([("", CARD)]) == [CLEAN]
+
+
 WIDE = """
 policies:
   default:
@@ -142,14 +161,16 @@ def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
     path.write_text("policies: {a: {prompt: {shouting: block}, answer: {card: alert}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert policy.prompt.detectors == tuple(detectors[:1])
+    assert policy.prompt.panel is not None
+    assert policy.prompt.panel.detectors == tuple(detectors[:1])
     assert policy.prompt.ids == ("shouting",)
     assert policy.answer is not None
-    assert policy.answer.detectors == ()
+    assert policy.answer.panel is None
     path.write_text("policies: {a: {prompt: {tone.INT: block}, answer: {}}}")
     policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
     assert policy.prompt is not None
-    assert len(policy.prompt.detectors) == 2
+    assert policy.prompt.panel is not None
+    assert len(policy.prompt.panel.detectors) == 2
     with pytest.raises(PolicyError, match="two are called shouting"):
         Policies(Dlp(policies=str(path)), detectors=[detectors[0], detectors[0]])
 
@@ -189,3 +210,40 @@ async def test_the_file_is_read_again_when_it_changes(tmp_path: Path) -> None:
 
 async def test_the_file_that_ships_is_not_watched() -> None:
     await policies().watch()
+
+
+async def test_detectors_that_the_file_names_go_out_once_the_doors_are_open(tmp_path: Path) -> None:
+    def hook(request: Request) -> Reply:
+        return json_reply({"findings": [{"passage": 0, "start": 0, "end": 3, "signal": "codename"}]})
+
+    path = tmp_path / "p.yaml"
+    async with Answering(hook) as server, Caller() as caller:
+        signal = "{id: codename, kind: project, severity: high, label: CODENAME}"
+        section = f"{{type: webhook, url: '{server.base_url}', timeout: 20, signals: [{signal}]}}"
+        path.write_text(f"detectors: {{names: {section}}}\npolicies: {{a: {{prompt: {{project: block}}, answer: {{}}}}}}")
+        found = Policies(Dlp(policies=str(path)))
+        inspection = found.policy("a").prompt
+        assert inspection is not None
+        assert inspection.panel is not None
+        (detector,) = inspection.panel.detectors
+        with pytest.raises(DetectorFailed):
+            await asked(detector, "abc")
+        open_doors(found.doors, caller.pool, lambda _: None, {})
+        assert await asked(detector, "abc") == [(0, "codename", "abc")]
+        assert await found.reload()
+        again = found.policy("a").prompt
+        assert again is not None
+        assert again.panel is not None
+        assert await asked(again.panel.detectors[0], "abc") == [(0, "codename", "abc")]
+
+
+def test_a_detector_that_cannot_be_is_an_error_in_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    for section, why in (
+        ("own: {type: plugin, name: nobody}", r"detectors\.own\.name: no entry point"),
+        ("own: {type: presidio, url: 'presidio:3000'}", r"detectors\.own\.url"),
+        ("patterns: {type: presidio, url: 'http://a'}", r"detectors\.patterns"),
+    ):
+        path.write_text(f"detectors: {{{section}}}\npolicies: {{a: {{prompt: {{}}, answer: {{}}}}}}")
+        with pytest.raises(PolicyError, match=why):
+            Policies(Dlp(policies=str(path)))

@@ -106,3 +106,22 @@ def test_what_cannot_be_read_by_kind() -> None:
 def test_what_is_wrong_is_named_by_its_place(prompt: str, answer: str, more: str, why: str) -> None:
     with pytest.raises(RuleError, match=why):
         read(prompt, answer, more)
+
+
+@pytest.mark.parametrize(
+    ("section", "why"),
+    [
+        ("{type: webhook}", r"detectors\.own: .*`url`"),
+        ("{type: nobody}", r"detectors\.own: .*nobody"),
+        ("{type: presidio, url: 'http://a', tiemout: 2}", "unknown field `tiemout`"),
+        ("5", "detectors"),
+    ],
+)
+def test_a_detector_that_is_wrong_is_named_by_its_place(section: str, why: str) -> None:
+    with pytest.raises(RuleError, match=why):
+        read_book(f"policies: {{}}\ndetectors: {{own: {section}}}".encode())
+
+
+def test_the_detectors_of_a_file() -> None:
+    book = read_book(b"policies: {}\ndetectors: {own: {type: presidio, url: 'http://a', timeout: 5}}")
+    assert (book.detectors["own"].timeout, book.detectors["own"].on_failure) == (5, "refuse")

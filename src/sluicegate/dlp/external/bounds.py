@@ -10,7 +10,7 @@ import msgspec
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.provider import Credential, SecretUnavailable
 from sluicegate.dlp.detector import DetectorFailed, Passage
-from sluicegate.dlp.external.doors import Doors
+from sluicegate.dlp.external.doors import Doors, Late
 from sluicegate.dlp.packs import RuleError
 from sluicegate.dlp.panel import Unscannable
 
@@ -105,14 +105,9 @@ def checked_url(name: str, url: str) -> str:
     return url
 
 
-def credential(name: str, reference: str | None, doors: Doors) -> Credential | None:
-    """The credential that a section names. Raises RuleError."""
-    if reference is None:
-        return None
-    try:
-        return doors.credential(reference)
-    except ValueError as error:
-        raise RuleError(f"detectors.{name}: {error}") from None
+def credential(reference: str | None, doors: Doors) -> Credential | None:
+    """The credential that a section names, if it names one."""
+    return None if reference is None else Late(reference, doors)
 
 
 def bearer(found: Credential | None) -> Mapping[str, str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import UpstreamError
-from sluicegate.core.provider import Credential
+from sluicegate.core.provider import Credential, SecretUnavailable
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -42,16 +42,36 @@ async def _no_chat(deployment: str, system: str, user: str, max_tokens: int) -> 
     raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "No model can be asked from here.")
 
 
+def _no_credential(reference: str) -> Credential:
+    raise SecretUnavailable(f"{reference} cannot be read from here")
+
+
 class Doors:
     """The ways out. While they are closed every call fails, which a detector answers for by its fail mode."""
 
-    def __init__(self, credential: Callable[[str], Credential]) -> None:
-        """`credential` makes a Credential of a reference (`file:`, `env:`), and raises ValueError for anything else."""
-        self.credential = credential
+    def __init__(self) -> None:
         self.post: Post = _no_post
         self.chat: Chat = _no_chat
+        self.credential: Callable[[str], Credential] = _no_credential
+        """Makes a Credential of a reference (`file:`, `env:`). Raises SecretUnavailable while it is closed."""
 
-    def open(self, post: Post, chat: Chat) -> None:
+    def open(self, post: Post, chat: Chat, credential: Callable[[str], Credential]) -> None:
         """From now on calls go out."""
         self.post = post
         self.chat = chat
+        self.credential = credential
+
+
+class Late:
+    """A credential that is looked up when it is first needed: the doors may be closed until then."""
+
+    def __init__(self, reference: str, doors: Doors) -> None:
+        self.reference = reference
+        self._doors = doors
+        self._found: Credential | None = None
+
+    def reveal(self) -> str:
+        """The secret. Raises SecretUnavailable, naming the reference."""
+        if self._found is None:
+            self._found = self._doors.credential(self.reference)
+        return self._found.reveal()

@@ -97,7 +97,7 @@ class Presidio:
         )
         self._spec = spec
         self._url = checked_url(name, spec.url).rstrip("/") + "/analyze"
-        self._credential = credential(name, spec.credential, doors)
+        self._credential = credential(spec.credential, doors)
         self._doors = doors
         self._outside = Outside(name, spec)
 

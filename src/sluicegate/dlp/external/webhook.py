@@ -50,7 +50,7 @@ class Webhook:
         self.signals: Sequence[Signal] = spec.signals
         self._known = frozenset(signal.id for signal in spec.signals)
         self._url = checked_url(name, spec.url)
-        self._secret = credential(name, spec.secret, doors)
+        self._secret = credential(spec.secret, doors)
         self._doors = doors
         self._outside = Outside(name, spec)
         self._clock = clock

@@ -6,7 +6,6 @@ import pytest
 from sluicegate.dlp.external.build import DetectorSpec, build
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.packs import RuleError
-from sluicegate.secrets.reference import credential
 
 JUDGE = {"type": "judge", "deployment": "d", "question": "q", "signal": "s", "label": "S"}
 HOOK = {"type": "webhook", "url": "https://a", "signals": [{"id": "s", "kind": "k", "severity": "low", "label": "S"}]}
@@ -14,7 +13,7 @@ PRESIDIO = {"type": "presidio", "url": "http://a:3000"}
 
 
 def made(written: dict[str, Any], name: str = "own") -> Any:
-    return build(name, msgspec.convert(written, DetectorSpec), Doors(credential))
+    return build(name, msgspec.convert(written, DetectorSpec), Doors())
 
 
 @pytest.mark.parametrize("written", [JUDGE, HOOK, PRESIDIO])

@@ -18,7 +18,6 @@ from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.external.plugin import Plugin
 from sluicegate.dlp.packs import RuleError
 from sluicegate.dlp.panel import Unscannable
-from sluicegate.secrets.reference import credential
 from tests.support.outside import found, passages
 
 DOCS = (Path(__file__).parents[4] / "docs" / "detectors.md").read_text(encoding="utf-8")
@@ -75,7 +74,7 @@ def points(module: str) -> str:
 
 def made(**written: Any) -> Plugin:
     section = msgspec.convert({"type": "plugin", "timeout": 20, **written}, DetectorSpec)
-    detector = build("own", section, Doors(credential))
+    detector = build("own", section, Doors())
     assert isinstance(detector, Plugin)
     return detector
 
@@ -83,7 +82,7 @@ def made(**written: Any) -> Plugin:
 async def test_the_example_of_the_document(install: Install) -> None:
     install("project_names", example("python", "class ProjectNames"), example("ini", "project_names"))
     written = msgspec.yaml.decode(example("yaml", "project_names"))["detectors"]["projects"]
-    detector = build("projects", msgspec.convert({**written, "timeout": 20}, DetectorSpec), Doors(credential))
+    detector = build("projects", msgspec.convert({**written, "timeout": 20}, DetectorSpec), Doors())
     assert (detector.name, detector.refuses, detector.signals[0].id) == ("projects", True, "project_name")
     assert await found(detector, "about falcon", "", "heron and falcon") == [
         (0, "project_name", "falcon"),
