@@ -136,6 +136,10 @@ class Dlp(Section):
     """How often guardrail policies that another process stored are looked for; those of the own API count at once."""
     max_stored_policies: Count = 500
     """Guardrail policies of the API that may be active at once; each may need automata of its own."""
+    max_rules: Count = 20_000
+    """Rules of the packs and of the policy file together."""
+    max_compiled_bytes: Bytes = 128 * 1024 * 1024
+    """What the automata of the rules that one policy looks for may take; a policy file with more is refused."""
     judged_texts: Count = 20_000
     """How many texts already judged are remembered, by digest."""
     max_findings: Count = 1_000
