@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sluicegate.core.errors import Denied
+from sluicegate.core.event import Event
 from sluicegate.dlp.findings import Action, redact
 from sluicegate.dlp.normalise import folding, quoting
 from sluicegate.dlp.normalise_where import CALM, places
@@ -186,7 +187,7 @@ def test_nothing_of_a_blocked_value_leaves(before: str, written: str, after: str
     (found,) = REDACTING.find([("", text)])
     first = found.edits[0].start if found.edits else len(text)
     guard = guard_of(BLOCKING)
-    out = []
+    out: list[Event] = []
     refused = False
     try:
         for piece in cut(text, places):
