@@ -4,6 +4,8 @@ Every positive of the labelled sets in FOLDER that is found as it stands is writ
 place is labelled, else the whole text, and looked for again; a stream gets it one character at a time. No text is printed.
 """
 
+# ruff: noqa: RUF001  look-alikes are what it is about
+
 import argparse
 import base64
 import codecs
@@ -67,7 +69,7 @@ def _mapped(ours: str, theirs: str) -> Write:
     return lambda value: value.translate(str.maketrans(ours, theirs))
 
 
-WORDS = "zero one two three four five six seven eight nine".split()
+WORDS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 FULL = "".join(map(chr, range(0x21, 0x7F)))
 WAYS: dict[str, tuple[str, Write]] = {
     "as it stands": ("", str),

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001  look-alikes are what it is about
 """Laws of what is read in another way than it is written: in whole texts, in streams, and the same in both."""
 
 import base64
@@ -238,7 +239,7 @@ def changes(text: str) -> bool:
 @settings(deadline=None, max_examples=400)
 @given(STRANGE | st.lists(ODD, max_size=4).map("".join))
 def test_where_nothing_is_suspicious_a_view_is_the_text(text: str) -> None:
-    if places(f"\0{text}\0") == () or (calm := CALM.match(f"\0{text} ")) is not None and not calm["open"]:
+    if places(f"\0{text}\0") == () or ((calm := CALM.match(f"\0{text} ")) is not None and not calm["open"]):
         assert not changes(text)
 
 

@@ -1,4 +1,4 @@
-"""The views of a text that arrives in pieces. They are made only where the text is not ordinary prose, and fall asleep again."""
+"""The views of a text that arrives in pieces: made only where it is not ordinary prose, and done without again."""
 
 import re
 

@@ -84,7 +84,7 @@ def places(text: str) -> Sequence[tuple[int, int]] | None:
     out, at, characters = [], 0, 0
     for end, kind in ends:
         while data[end : end + 1] and data[end] & 0xC0 == 0x80:
-            end += 1  # noqa: PLW2901  to the end of a character
+            end += 1  # to the end of a character
         characters += len(data[at:end].decode("utf-8", "ignore"))
         at = end
         out.append((characters, kind))
@@ -124,7 +124,9 @@ _BREAK = re.compile(r"[A-Za-z,;:!?)] (?=[a-z])")
 
 
 def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work) -> list[Region]:
-    """Which parts of `text` to read as views for the places `found` in it; none begins within a unit of a view.
+    """Which parts of `text` to read as views for the places `found` in it.
+
+    None begins within a unit of a view.
 
     What a rule looks at for one match takes at most `reach` characters. Raises TooManyReports.
     """
@@ -157,12 +159,10 @@ def _break(text: str, low: int, floor: int) -> int:
     span = 256
     while low > floor + CONTEXT_REACH + 2:
         since = max(floor, low - span)
-        last = None
-        for last in _BREAK.finditer(text, since, low + 1):
-            pass
-        if last is not None and last.end() > floor + CONTEXT_REACH + 2:
-            return last.end()
-        if last is not None or since == floor:
+        ends = [found.end() for found in _BREAK.finditer(text, since, low + 1)]
+        if ends:
+            return ends[-1] if ends[-1] > floor + CONTEXT_REACH + 2 else floor
+        if since == floor:
             break
         span *= 4
     return floor
