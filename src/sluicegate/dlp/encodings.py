@@ -109,9 +109,7 @@ def _texts(data: bytes, work: Work) -> Iterator[str]:
     if not data:
         return
     if len(data) >= 8 and data[1::2].count(0) == len(data) // 2:
-        with suppress(UnicodeDecodeError):
-            yield data[: len(data) // 2 * 2].decode("utf-16-le")
-        return
+        data = data[::2]
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

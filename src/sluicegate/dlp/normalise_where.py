@@ -106,7 +106,7 @@ def _long_runs(data: bytes) -> list[Report]:
 def placed(
     texts: Sequence[tuple[str, str]], starts: Sequence[int], found: Sequence[tuple[int, int]] | None
 ) -> dict[int, list[tuple[int, int]] | None]:
-    """The places found in joined leads and texts, per index of a text, as places of it; None where all of it is to be read."""
+    """The places found in joined leads and texts, per index of a text, as places of it; None: all of it."""
     if found is None:
         return dict.fromkeys(range(len(texts)))
     leads = [start - 1 - len(lead) for (lead, _), start in zip(texts, starts, strict=True)]

@@ -22,23 +22,11 @@ def test_prose_is_calm_and_has_no_places(text: str) -> None:
     assert CALM.match(f"{text} ") is not None
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "%41",
-        "&#52;",
-        "\\u0034",
-        "=34",
-        "=\n",
-        "4\u200b1",
-        "\uff14",
-        "1\u20132",
-        "p\u0430ss",
-        "1 2 3 4 5 6 7 8 9",
-        "4111.1111.1111",
-        "A1b2C3d4" * 3,
-    ],
-)
+ODD = ["%41", "&#52;", "\\u0034", "=34", "=\n", "4\u200b1", "\uff14", "1\u20132", "p\u0430ss"]
+ODD += ["1 2 3 4 5 6 7 8 9", "4111.1111.1111", "A1b2C3d4" * 3]
+
+
+@pytest.mark.parametrize("text", ODD)
 def test_what_is_written_in_another_way_has_a_place(text: str) -> None:
     assert places(f"\0it is {text} \0")
     assert CALM.match(f"it is {text} and ") is None
