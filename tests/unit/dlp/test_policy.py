@@ -5,7 +5,7 @@ import pytest
 from msgspec.structs import replace
 
 from sluicegate.dlp.detector import Detector, DetectorFailed, ScriptedDetector, Signal
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.findings import CLEAN, Action
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.doors import open_doors
