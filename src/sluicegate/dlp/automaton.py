@@ -72,7 +72,7 @@ class Workshop:
     """Compiles automata beside each other: hyperscan leaves the interpreter to others while it works."""
 
     def __init__(self, kept: Path | None, threads: int, max_bytes: int = MAX_BYTES) -> None:
-        """`kept` is a folder of compiled automata, `threads` how many are compiled at once, `max_bytes` their size together."""
+        """`kept` is a folder of compiled automata, `threads` how many are made at once, `max_bytes` their size together."""
         self._kept = kept
         self._left = max_bytes
         self._max_bytes = max_bytes

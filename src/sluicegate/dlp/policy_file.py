@@ -5,12 +5,11 @@ from typing import Annotated, Literal
 
 import msgspec
 import yaml
-from yaml import CSafeLoader
 
 from sluicegate.dlp.detector import Signal
 from sluicegate.dlp.external.build import DetectorSpec
 from sluicegate.dlp.findings import Action, Treatment
-from sluicegate.dlp.packs import Rule, RuleError
+from sluicegate.dlp.packs import Rule, RuleError, read_yaml
 
 MAX_OVERRIDES = 100
 """Overrides that one policy may have."""
@@ -101,7 +100,7 @@ class Book(msgspec.Struct, frozen=True):
 def read_book(content: bytes) -> Book:
     """A policy file. Raises RuleError naming the place that is wrong."""
     try:
-        file = msgspec.convert(yaml.load(content, Loader=CSafeLoader), PolicyFile)
+        file = msgspec.convert(read_yaml(content), PolicyFile)
     except yaml.YAMLError as error:
         raise RuleError(_place(error)) from None
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
