@@ -4,6 +4,8 @@ Every positive of the labelled sets in FOLDER that is found as it stands is writ
 place is labelled, else the whole text, and looked for again; a stream gets it one character at a time. No text is printed.
 """
 
+
+
 import argparse
 import base64
 import codecs
@@ -44,11 +46,15 @@ def _between(mark: str) -> Write:
 
 
 def _digits(by: str) -> Write:
-    return lambda value: by.join(re.sub("[^0-9]", "", value))
+    return lambda value: value if re.search("[A-Za-z]", value) else by.join(re.sub("[^0-9]", "", value))
 
 
 def _groups(by: str) -> Write:
-    return lambda value: re.sub("[ -]+", by, value) if re.search("[0-9][ -]", value) else by.join(_fours(value))
+    return lambda value: (
+        value
+        if re.search("[a-z_]", value)
+        else by.join(re.split("[ -]+", value.strip()) if re.search("[0-9][ -]", value) else _fours(value))
+    )
 
 
 def _fours(value: str) -> list[str]:
@@ -71,7 +77,10 @@ WAYS: dict[str, tuple[str, Write]] = {
     "base64url, no padding": ("D4", lambda value: base64.urlsafe_b64encode(value.encode()).decode().rstrip("=")),
     "base64, twice": ("D4", lambda value: _b64(_b64(value.encode()).encode())),
     "base64 of UTF-16": ("D4", lambda value: _b64(value.encode("utf-16-le"))),
-    "base64 of a sentence, in lines": ("D4", lambda value: base64.encodebytes(f"As you asked, here it is: {value}. ".encode() * 3).decode()),
+    "base64 of a sentence, in lines": (
+        "D4",
+        lambda value: base64.encodebytes(f"As you asked, here it is: {value}. ".encode() * 3).decode(),
+    ),
     "hexadecimal": ("D4", lambda value: value.encode().hex()),
     "gzip, base64": ("D4", lambda value: _b64(gzip.compress(value.encode()))),
     "gzip of a page, base64": ("D4", lambda value: _b64(gzip.compress(f"{'All is well. ' * 99} {value}".encode()))),
@@ -86,7 +95,10 @@ WAYS: dict[str, tuple[str, Write]] = {
     "\\\\u0041": ("D3", _each("\\\\u{:04x}")),
     "\\x41": ("D4", _each("\\x{:02x}")),
     "quoted-printable, every character": ("D4", _each("={:02X}")),
-    "quoted-printable, soft breaks": ("D4", lambda value: "=\r\n".join(value[at : at + 5] for at in range(0, len(value), 5))),
+    "quoted-printable, soft breaks": (
+        "D4",
+        lambda value: "=\r\n".join(value[at : at + 5] for at in range(0, len(value), 5)),
+    ),
     "quoted-printable, what must be": ("D4", lambda value: quopri.encodestring(value.encode(), quotetabs=True).decode()),
     "ROT13": ("D4", lambda value: codecs.encode(value, "rot13")),
     "reversed": ("D4", lambda value: value[::-1]),
@@ -155,7 +167,9 @@ def cases(folder: Path, by: Inspection) -> Iterator[Case]:
             edits = by.find([("", text)])[0].edits
             if edits and found(by, text, kinds):
                 taken["credential"] = taken.get("credential", 0) + 1
-                yield "credential", kinds, text, edits[0].start, edits[0].end
+                name = re.search(r"[\w.-]*\Z", text[: edits[0].start])  # a name that the finding begins within
+                start = name.start() if name else edits[0].start
+                yield "credential", kinds, text, start, edits[0].end
 
 
 def _span(span: object) -> tuple[int, int]:
@@ -181,7 +195,7 @@ def streamed(by: Inspection, text: str, at: int) -> set[str]:
 def parted(by: Inspection, text: str, at: int) -> set[str]:
     """The kinds found in a message of two parts."""
     parts = [{"text": text[:at]}, {"text": text[at:]}]
-    spans = [Span(part["text"], part, "text", Place.USER, Form.TEXT) for part in parts]
+    spans = [Span(part, "text", part["text"], Place.USER, Form.TEXT) for part in parts]
     counts: dict[int, int] = {}
     edits: dict[int, list[Edit]] = {}
     for each in by.find([("", span.text) for span in spans]):

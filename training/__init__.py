@@ -1,1 +1,1 @@
-"""Scripts that train the classifiers that ship, from labelled texts. They run when weights are made, and never in the gateway."""
+"""Scripts that train the classifiers that ship. They run when weights are made, and never in the gateway."""

@@ -14,6 +14,8 @@ IDEA = 0.3
 WORD = 1.0
 """The value of a feature of words, before it is divided by the root of their number."""
 COST = 1.0
+MOST = 0.6
+"""The most that words may add to a score: the lower, the fewer windows need their words looked at."""
 ROUNDS = 3
 """How often the windows that speak for a bag are chosen anew."""
 FIRST = 6
@@ -43,7 +45,7 @@ def _bag(text: Text, ideas: Ideas) -> Bag:
     windows = []
     for first, inside in ideas.worth(prepared, ideas.find(prepared)):
         low, high = prepared.span(first)
-        by_ideas = tuple(of_ideas(inside, len(ideas.ideas), ideas.core))
+        by_ideas = tuple(sorted(of_ideas(inside, len(ideas.ideas), ideas.core)))
         by_words = tuple(sorted(of_words(prepared.plain[low:high], prepared.signed[low:high])))
         values = IDEA / idea_norm(len(by_ideas)), WORD / sqrt(len(by_words))
         windows.append(Case(by_ideas, by_words, *values, side, 1.0))
@@ -51,15 +53,14 @@ def _bag(text: Text, ideas: Ideas) -> Bag:
 
 
 class Trained(msgspec.Struct):
-    """Weights, and the most that words may add."""
+    """Weights, and how they judge."""
 
     linear: Linear
-    most: float
 
     def score(self, bag: Bag) -> float:
         """The greatest score of the bag's windows."""
         parts = [self.linear.parts(case) for case in bag.windows]
-        return max((by_ideas + min(self.most, by_words) for by_ideas, by_words in parts), default=NOTHING)
+        return max((by_ideas + min(MOST, by_words) for by_ideas, by_words in parts), default=NOTHING)
 
 
 def train(every: Sequence[Bag], ideas: Ideas) -> Trained:
@@ -78,8 +79,7 @@ def train(every: Sequence[Bag], ideas: Ideas) -> Trained:
             chosen = [(bag, _best(bag, linear)) for bag in attacks]
         cases = [msgspec.structs.replace(case, weight=bag.weight / len(best)) for bag, best in chosen for case in best]
         linear.train([*cases, *harmless], COST)
-    by_words = sorted(linear.parts(case)[1] for _, best in chosen for case in best)
-    return Trained(linear, by_words[len(by_words) * 19 // 20])
+    return Trained(linear)
 
 
 def _best(bag: Bag, linear: Linear) -> list[Case]:

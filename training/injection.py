@@ -1,7 +1,7 @@
-"""`python -m training.injection FOLDER`: train the injection classifier from the labelled sets in FOLDER, and write its weights.
+"""`python -m training.injection FOLDER`: train the injection classifier and write its weights.
 
-With `--measure` the weights stay as they are, and what docs/model-cards.md states is measured anew. FOLDER holds `injection.jsonl`,
-`benign.jsonl`, `pii.jsonl` and `secrets.jsonl.gz`; no text of them is written anywhere.
+With `--measure` the weights stay as they are, and what docs/model-cards.md states is measured anew. FOLDER holds the
+labelled sets `injection.jsonl`, `benign.jsonl`, `pii.jsonl` and `secrets.jsonl.gz`; no text of them is written anywhere.
 """
 
 import argparse
@@ -17,7 +17,7 @@ import msgspec
 
 from sluicegate.dlp.classifier import VERSION, Header, Ideas, Model
 from sluicegate.dlp.injection import WEIGHTS, WORDS
-from training.bags import IDEA, WORD, Trained, bags, train
+from training.bags import IDEA, MOST, WORD, Trained, bags, train
 from training.measure import CROSSED, crossed, report, thresholds
 from training.texts import ATTACKS, HARMLESS, Text, grammar, hidden, labelled, own
 
@@ -53,7 +53,9 @@ def training_texts(folder: Path, ideas: Ideas) -> list[Text]:
     sets = list(labelled(folder))
     carriers = [text.text for text in harmless if text.source == "own carriers"]
     carriers += [text.text[:1500] for text in sets if text.type in ("docs", "code", "response")]
-    inside = [text for text in [*written, *made] if text.attack and text.type in ("tool", "html", "document", "resume", "override")]
+    inside = [
+        text for text in [*written, *made] if text.attack and text.type in ("tool", "html", "document", "resume", "override")
+    ]
     return [*sets, *written, *harmless, *made, *hidden(inside[::3], carriers)]
 
 
@@ -64,11 +66,13 @@ def pack(trained: Trained, ideas: Ideas, texts: Sequence[Text], thresholds: tupl
     header = Header(
         version=VERSION,
         words=ideas.digest,
-        trained_from=sha256("\0".join(chain.from_iterable((text.text, str(text.attack)) for text in texts)).encode()).hexdigest()[:16],
+        trained_from=sha256(
+            "\0".join(chain.from_iterable((text.text, str(text.attack)) for text in texts)).encode()
+        ).hexdigest()[:16],
         bias=round(linear.bias, 6),
         idea_unit=IDEA * idea_unit,
         word_unit=WORD * word_unit,
-        most=round(trained.most, 6),
+        most=MOST,
         likely=round(thresholds[0], 4),
         certain=round(thresholds[1], 4),
     )

@@ -15,7 +15,7 @@ EPOCHS = 30
 
 
 class Case(msgspec.Struct, gc=False):
-    """What stands in a window: two groups of features, the value that all features of a group have, its side and its weight."""
+    """What stands in a window: two groups of features, the value of all of a group, its side and its weight."""
 
     ideas: tuple[int, ...]
     words: tuple[int, ...]

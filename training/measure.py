@@ -16,7 +16,7 @@ Score = Callable[[Bag], float]
 
 
 def crossed(every: Sequence[Bag], others: Sequence[Bag], ideas: Ideas) -> dict[str, list[float]]:
-    """The scores of harmless texts by weights that were trained without them, by source; those of `others` never are trained on."""
+    """The scores of harmless texts by weights that were trained without them, by source; `others` never are trained on."""
     found: dict[str, list[float]] = {}
     for fold in range(CROSSED):
         trained = train([bag for bag in every if _fold(bag) != fold], ideas)
@@ -67,14 +67,23 @@ def report(texts: Sequence[Text], ideas: Ideas, shipped: Model) -> None:
     print("family left out of training | likely | certain")
     for family in families:
         trained = train([bag for bag in every if bag.text.source != family], ideas)
-        _line(family, [bag for bag in every if bag.text.source == family and bag.text.attack], trained.score, likely, certain)
+        _line(
+            family, [bag for bag in every if bag.text.source == family and bag.text.attack], trained.score, likely, certain
+        )
     scores = crossed(every, bags(own("heldout_harmless", attack=False), ideas), ideas)
     scores["all"] = [score for group in scores.values() for score in group]
     scores["all with a trigger word"] = [score for score in scores["all"] if score > NOTHING]
-    scores["the labelled sets"] = [score for name, group in scores.items() if name.startswith(("benign", "pii", "secrets")) for score in group]
+    scores["the labelled sets"] = [
+        score for name, group in scores.items() if name.startswith(("benign", "pii", "secrets")) for score in group
+    ]
     for name, group in scores.items():
         print(f"harmless, {name} | {_share(group, likely)} | {_share(group, certain)}", flush=True)
-    for name, attack in (("heldout_attacks", True), ("heldout_harmless", False), ("final_attacks", True), ("final_harmless", False)):
+    for name, attack in (
+        ("heldout_attacks", True),
+        ("heldout_harmless", False),
+        ("final_attacks", True),
+        ("final_harmless", False),
+    ):
         held_out = bags(own(name, attack=attack), ideas)
         for kind in ("English", "other languages"):
             chosen = [bag for bag in held_out if (bag.text.language == "en") == (kind == "English")]

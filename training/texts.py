@@ -1,4 +1,4 @@
-"""The texts classifiers are trained from: those written for this project (`training/texts/`), and labelled sets read where they stand."""
+"""The texts classifiers are trained from: those of this project (`training/texts/`), and labelled sets."""
 
 import gzip
 import json
@@ -56,7 +56,7 @@ def labelled(folder: Path) -> Iterator[Text]:
 
 
 def family(type_: str, label: str = "positive") -> str:
-    """Sources that hold the same texts in other words, which are left out of training together when one of them is measured."""
+    """Sources that hold the same texts in other words, left out of training together when one is measured."""
     if label == "negative":
         return "benign beside attacks"
     beginnings = {

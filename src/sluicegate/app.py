@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sluicegate import __version__
@@ -59,8 +60,6 @@ log = logging.getLogger(__name__)
 COLLECT_EVERY = (20_000, 50, 50)
 """Exchanges leave no cycles behind, so looking for some after every 700 objects, as Python does, costs 4 % for nothing."""
 
-AUTOMATA = "automata"
-"""The folder in `data_dir` that keeps compiled guardrails."""
 
 STAGES = (Authenticate, Scope, Limit, InspectPrompt, Route, Call, InspectResponse, Record, Watch)
 """The request path, in run order; `tests/test_architecture.py` compares it with the folder."""
@@ -83,6 +82,11 @@ def inspecting(policies: PolicySource, settings: Settings, documents: Documents)
     vault = Vault(settings.dlp.max_sessions, settings.dlp.session_seconds)
     prompt = InspectPrompt(policies, settings.server, documents, vault, settings.dlp.max_placeholders)
     return prompt, InspectResponse(policies, settings.dlp, vault)
+
+
+def automata(settings: Settings) -> Path:
+    """The folder that keeps compiled guardrails."""
+    return Path(settings.dlp.automata_dir) if settings.dlp.automata_dir else settings.data_dir / "automata"
 
 
 def prepare(settings: Settings) -> FirstStart | None:

@@ -129,10 +129,17 @@ class Dlp(Section):
 
     policies: str = ""
     """Path of the guardrail policy file, read again when it changes; empty means the one that ships."""
+    automata_dir: str = ""
+    """Folder in which compiled guardrails are kept for the next start, which then takes a fraction of a second; gateways may
+    share it, and whoever can write there decides what they find. Empty means `automata` in `data_dir`."""
     rows_seconds: Seconds = 0.5
     """How often guardrail policies that another process stored are looked for; those of the own API count at once."""
     max_stored_policies: Count = 500
     """Guardrail policies of the API that may be active at once; each may need automata of its own."""
+    max_rules: Count = 20_000
+    """Rules of the packs and of the policy file together."""
+    max_compiled_bytes: Bytes = 128 * 1024 * 1024
+    """What the automata of the rules that one policy looks for may take; a policy file with more is refused."""
     judged_texts: Count = 20_000
     """How many texts already judged are remembered, by digest."""
     max_findings: Count = 1_000

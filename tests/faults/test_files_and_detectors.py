@@ -12,6 +12,7 @@ from sluicegate.app import Gateway, prepare
 from sluicegate.dlp.policies import Policies
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
+from tests.support.automata import KEPT
 from tests.support.guardrails import CARD
 from tests.support.office import word
 from tests.support.outside import Answering
@@ -51,7 +52,7 @@ async def client(folder: Path, url: str, more: str = "card: redact") -> AsyncIte
     migrate.ensure(settings)
     first = prepare(settings)
     assert first is not None
-    gateway = Gateway(settings, Policies(settings.dlp))
+    gateway = Gateway(settings, Policies(settings.dlp, KEPT))
     await gateway.start()
     try:
         transport = httpx.ASGITransport(gateway.site)

@@ -18,7 +18,7 @@ rules:
   - {id: ticket, kind: ticket, severity: low, label: TICKET, pattern: 'T-[0-9]{4,6}'}
 """
 PATIENCE = 30
-"""Seconds after which a change that did not count is a failure; it usually takes a fifth of one."""
+"""Seconds after which a change that did not count is a failure; it usually takes a tenth of one."""
 
 
 class Client:

@@ -17,6 +17,7 @@ from sluicegate.dlp.packs import Rule, shipped
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.settings import Dlp
+from tests.support.automata import KEPT
 
 CARD = "4111 1111 1111 1111"
 SSN = "536-22-8145"
@@ -32,13 +33,13 @@ PEM = (
 @cache
 def policies() -> Policies:
     """The policies that ship, compiled once for all tests of a run."""
-    return Policies(Dlp())
+    return Policies(Dlp(), KEPT)
 
 
 @cache
 def every_rule() -> Scanner:
     """All rules that ship, compiled."""
-    return Scanner([rule for pack in shipped()[0] for rule in pack.rules])
+    return Scanner([rule for pack in shipped()[0] for rule in pack.rules], KEPT)
 
 
 def inspection(actions: dict[str, Action], bound: int = 1_000) -> Inspection:

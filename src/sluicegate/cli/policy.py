@@ -13,6 +13,7 @@ from sluicegate.cli.office import fail, office, settings_or_exit, table
 from sluicegate.cli.policy_bench import Bench, bench, compiled, stored
 from sluicegate.cli.policy_texts import Case, Direction, Row, TextsError, cases, rows
 from sluicegate.cli.simulation import Comparison, numbers, past, replayed, seconds
+from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.hindsight import done, gravest_shadow
 from sluicegate.dlp.policy import Edition
 from sluicegate.web.trial import Result
@@ -58,8 +59,9 @@ def attempt(
         raise fail(_said(error)) from None
     if not given and not expected:
         raise fail("nothing to test: give --text, --file, --jsonl or --cases", 2)
-    edition = compiled(settings, file, () if file is not None else stored(settings))
-    with bench(settings) as opened:
+    doors = Doors()
+    edition = compiled(settings, file, () if file is not None else stored(settings), doors)
+    with bench(settings, doors) as opened:
         for row in given:
             _tell(row, opened.judge(edition, row, policy), as_json=as_json)
         wrong = sum(not _holds(opened, edition, case, number, policy) for number, case in enumerate(expected, 1))
@@ -98,11 +100,11 @@ def simulate(
 
 def _replay(jsonl: Path, file: Path | None, policy: str) -> Comparison:
     settings = settings_or_exit()
-    kept = stored(settings)
-    now = compiled(settings, None, kept)
-    new = compiled(settings, file, kept) if file is not None else now
+    kept, doors = stored(settings), Doors()
+    now = compiled(settings, None, kept, doors)
+    new = compiled(settings, file, kept, doors) if file is not None else now
     try:
-        with bench(settings) as opened:
+        with bench(settings, doors) as opened:
             return replayed(opened, rows(jsonl), now, new, policy)
     except (TextsError, OSError) as error:
         raise fail(_said(error)) from None

@@ -5,18 +5,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from sluicegate.app import AUTOMATA, inspecting, surfaces
-from sluicegate.cli.office import fail
+from sqlalchemy.exc import SQLAlchemyError
+
+from sluicegate.app import automata, inspecting, surfaces
+from sluicegate.cli.office import cause, fail
 from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
 from sluicegate.core.errors import GatewayError
+from sluicegate.core.provider import Target
 from sluicegate.dlp.documents import Documents
-from sluicegate.dlp.policy import SHIPPED, Edition, PolicyError, PolicySource, UnknownPolicy, compile_edition
+from sluicegate.dlp.external.doors import Doors
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import Edition, PolicyError, PolicySource, UnknownPolicy, compile_edition
 from sluicegate.dlp.policy_rows import PolicyRow, in_force
+from sluicegate.doors import open_doors
+from sluicegate.providers.pool import Pool
 from sluicegate.settings import Settings
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s7_inspect_response import InspectResponse
+from sluicegate.store import migrate
 from sluicegate.store.database import Database, DatabaseError, database_url, sqlite_path
+from sluicegate.store.migrate import SchemaMismatch
 from sluicegate.web.trial import Result, Subject, Trial, answer_of, prompt_of
 
 
@@ -24,12 +33,15 @@ class Untried(Exception):
     """A row cannot be tried; the message says why and quotes nothing of it."""
 
 
-def compiled(settings: Settings, file: Path | None, rows: Sequence[PolicyRow] = ()) -> Edition:
-    """The policies of `file`, or of the one in the settings; ends the command with what is wrong with them."""
-    path = file or (Path(settings.dlp.policies) if settings.dlp.policies else SHIPPED)
-    kept = settings.data_dir / AUTOMATA
+def compiled(settings: Settings, file: Path | None, rows: Sequence[PolicyRow] = (), doors: Doors | None = None) -> Edition:
+    """The policies of `file`, or of the one in the settings; ends the command with what is wrong with them.
+
+    Detectors elsewhere go out by `doors`, which a bench opens.
+    """
+    path = file or Policies.path_of(settings.dlp)
+    kept = automata(settings)
     try:
-        return compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=rows)
+        return compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=rows, doors=doors)
     except PolicyError as error:
         raise fail(str(error)) from None
 
@@ -40,21 +52,31 @@ def stored(settings: Settings) -> Sequence[PolicyRow]:
         path = sqlite_path(database_url(settings))
         if path is not None and not path.exists():
             return ()
+        migrate.ensure(settings)
         database = Database(settings)
         try:
             with database.connect() as connection:
                 return in_force(connection)
         finally:
             database.close()
-    except DatabaseError as error:
+    except (DatabaseError, SchemaMismatch) as error:
         raise fail(str(error)) from None
+    except SQLAlchemyError as error:
+        raise fail(f"the database cannot be used: {cause(error)}") from None
+
+
+def _no_deployment(_name: str) -> Target | None:
+    """Deployments are asked by a gateway alone, which knows their health and their prices."""
+    return None
 
 
 class Bench:
     """Tries rows on policies, on an event loop of its own."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, doors: Doors) -> None:
         self._runner = asyncio.Runner()
+        self._pool = Pool(settings.upstream)
+        open_doors(doors, self._pool, _no_deployment, {})
         self._documents = Documents(settings.dlp)
         self._dialects = {surface.dialect.name: surface.dialect for surface in surfaces().values()}
 
@@ -83,13 +105,14 @@ class Bench:
     def close(self) -> None:
         """Let go of everything."""
         self._runner.run(self._documents.close())
+        self._pool.close()
         self._runner.close()
 
 
 @contextmanager
-def bench(settings: Settings) -> Iterator[Bench]:
+def bench(settings: Settings, doors: Doors) -> Iterator[Bench]:
     """A bench for a command; ends the command where a row cannot be tried."""
-    opened = Bench(settings)
+    opened = Bench(settings, doors)
     try:
         yield opened
     except Untried as error:

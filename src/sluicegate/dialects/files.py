@@ -122,8 +122,11 @@ def text_of(data: bytes) -> tuple[str, bytes, str] | None:
 
 def kind_of(data: bytes) -> str | None:
     """The kind that the first bytes of a file tell; None if they tell nothing."""
-    if b"%PDF-" in data[:_PDF_WITHIN]:
-        return "pdf"
+    return "pdf" if b"%PDF-" in data[:_PDF_WITHIN] else _begins(data)
+
+
+def _begins(data: bytes) -> str | None:
+    """The kind that stands at the very beginning."""
     if data.startswith(_ZIP):
         return "document" if data[30:].startswith(_OFFICE_MEMBERS) else "archive"
     if data[:4] == b"RIFF":
@@ -201,8 +204,10 @@ def _coded(body: str, media: str, holder: Encoded, link: Link, out: Reading, kin
         if read is not None:
             _govern(read, media, kind, holder, out)
             return True
-    if slow and told is not None:
+    if slow and told is not None and first is not None:
         out.files.append(File(told, body, link.place))
+        # one that could be taken for something else as well was not read as that
+        out.unread += {also for also in (_begins(first), declared(media)) if also not in (None, told, "archive")}
         return True
     out.unread.append(told or declared(media) or kind)
     return True

@@ -18,8 +18,8 @@ import hyperscan
 
 from sluicegate.dlp.packs import RuleError
 
-MAX_BYTES = 64 * 1024 * 1024
-"""The most bytes that one compiled automaton may take."""
+MAX_BYTES = 128 * 1024 * 1024
+"""The most bytes that compiled automata may take together, unless a setting says otherwise."""
 UNBOUNDED = 1 << 60
 MAX_KEPT = 4_096
 """Automata kept in the folder; beyond it the ones unused longest go."""
@@ -71,14 +71,25 @@ class Automaton:
 class Workshop:
     """Compiles automata beside each other: hyperscan leaves the interpreter to others while it works."""
 
-    def __init__(self, kept: Path | None, threads: int) -> None:
-        """`kept` is a folder of compiled automata, `threads` how many are compiled at once."""
+    def __init__(self, kept: Path | None, threads: int, max_bytes: int = MAX_BYTES) -> None:
+        """`kept` is a folder of compiled automata, `threads` how many are compiled at once, `max_bytes` their size together."""
         self._kept = kept
+        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="automata")
 
     def order(self, expressions: Sequence[Expression]) -> Callable[[], Automaton]:
         """Begin; what is given waits for the automaton. It raises hyperscan.HyperscanError, RuleError."""
-        return self._pool.submit(Automaton, expressions, self._kept).result
+        return self._pool.submit(self._make, expressions).result
+
+    def _make(self, expressions: Sequence[Expression]) -> Automaton:
+        automaton = Automaton(expressions, self._kept)
+        with self._lock:
+            self._left -= automaton.size
+        if self._left < 0:
+            raise RuleError(f"the rules together compile to more than {self._max_bytes} bytes (dlp.max_compiled_bytes)")
+        return automaton
 
     def close(self) -> None:
         """End the threads; what was not begun is not compiled."""
@@ -94,8 +105,6 @@ def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
         ids=[number for number, _, _ in expressions],
         flags=[flags for _, _, flags in expressions],
     )
-    if database.size() > MAX_BYTES:
-        raise RuleError(f"the rules together compile to {database.size()} bytes; at most {MAX_BYTES} are allowed")
     return database
 
 

@@ -1,13 +1,13 @@
 """A small linear classifier of text, made for speed: most text is passed over by one scan, and no array library is needed.
 
-What it sees of a window of text: *ideas* (words and phrases that say the same in many languages, found by an automaton), pairs of
-ideas that stand beside each other, and hashed words, beginnings of words and pairs of words. A window's score is a sum of weights.
-The weights come from a file that a script of this project writes (`training/`); docs/model-cards.md says what it was measured to find.
+What it sees of a window of text: *ideas* (words and phrases that say the same in many languages, which an automaton
+finds), two ideas together, and hashed words, beginnings of words and pairs of words. A window's score is a sum of weights,
+which come from a file that `training/` writes; docs/model-cards.md says what it was measured to find.
 """
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from hashlib import sha256
 from itertools import accumulate, pairwise
 from math import sqrt
@@ -34,11 +34,11 @@ MOST = 24
 STEM = 5
 
 _LETTERS = bytes(range(97, 123)) + b"0123456789_"
-_PLAIN = bytes(
-    byte if byte in _LETTERS or byte > 127 else byte + 32 if 65 <= byte <= 90 else 32 for byte in range(256)
-)
+_PLAIN = bytes(byte if byte in _LETTERS or byte > 127 else byte + 32 if 65 <= byte <= 90 else 32 for byte in range(256))
 """Capitals become small letters, and what is no part of a word becomes a space, byte by byte."""
-_MARKS = pattern(rb"\xe2\x80[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe3\x80[\x80-\x91]|\xef\xbc[\x81-\x8f\x9a-\xa0]|\xef\xbd[\x80-\xa5]").sub
+_MARKS = pattern(
+    rb"\xe2\x80[\x80-\xbf]|\xc2[\xa0-\xbf]|\xe3\x80[\x80-\x91]|\xef\xbc[\x81-\x8f\x9a-\xa0]|\xef\xbd[\x80-\xa5]"
+).sub
 _SHORT = {length: b" " * length for length in (2, 3)}
 _GLYPH = pattern(rb"[\xe3-\xed][\x80-\xbf]{2}").sub
 _SYMBOLS = bytes(range(33, 48)) + bytes(range(58, 65)) + bytes(range(91, 97)) + bytes(range(123, 127))
@@ -87,9 +87,10 @@ def prepare(text: str) -> Prepared:
     if text.isascii():
         signed = text.encode()
         return Prepared(signed.translate(_PLAIN), signed.lower(), (*range(0, max(1, length), BLOCK), length), length)
-    small = text.lower()
+    small = text.lower().replace("\u2019", "'")
     if len(small) != length:
         small = "".join(char if len(char.lower()) > 1 else char.lower() for char in text)
+        small = small.replace("\u2019", "'")
     blocks = [small[at : at + BLOCK].encode("utf-8", "replace") for at in range(0, length, BLOCK)]
     signed = b"".join(blocks)
     plain = _MARKS(lambda found: _SHORT[len(found[0])], signed).translate(_PLAIN)
@@ -110,16 +111,15 @@ class Ideas:
         spelt = [(number, word) for number, idea in enumerate(self.ideas) for word in idea.words]
         words = dict.fromkeys((number, _word(word)) for number, word in spelt if _is_word(word))
         signs = dict.fromkeys((number, word.encode()) for number, word in spelt if not _is_word(word))
-        self._words, self._signs = (
-            Automaton([(number, "".join(f"\\x{byte:02x}" for byte in each), 0) for number, each in every], kept)
-            for every in (words, signs)
-        )
+        self._words, self._signs = _compiled(words, kept), _compiled(signs, kept)
 
     def find(self, text: Prepared) -> list[Event]:
         """Every idea in the text, in the order of their ends."""
-        # A report counts the space put before the text, and that after the word.
-        found = {(end - 2, number) for number, end in self._words.reports(b" %b " % text.plain)}
-        found.update((end, number) for number, end in self._signs.reports(text.signed))
+        found = set[Event]()
+        if self._words is not None:  # whose reports count the space put before the text, and that after the word
+            found.update((end - 2, number) for number, end in self._words.reports(b" %b " % text.plain))
+        if self._signs is not None:
+            found.update((end, number) for number, end in self._signs.reports(text.signed))
         return sorted(found)
 
     def worth(self, text: Prepared, events: Sequence[Event]) -> Iterator[tuple[int, Sequence[Event]]]:
@@ -136,6 +136,11 @@ class Ideas:
                     yield first, events[bisect_right(ends, low) : bisect_right(ends, high)]
 
 
+def _compiled(every: Iterable[tuple[int, bytes]], kept: Path | None) -> Automaton | None:
+    expressions = [(number, "".join(f"\\x{byte:02x}" for byte in each), 0) for number, each in every]
+    return Automaton(expressions, kept) if expressions else None
+
+
 def _is_word(word: str) -> bool:
     """Whether it has letters or digits, and beside them nothing but spaces, apostrophes, hyphens and full stops."""
     return any(map(str.isalnum, word)) and all(char.isalnum() or char in "_ '*-." or char > "\x7f" for char in word)
@@ -148,10 +153,11 @@ def _word(word: str) -> bytes:
     return plain if spaceless else b" " + plain + (b"" if word.endswith("*") else b" ")
 
 
-def of_ideas(events: Sequence[Event], count: int, core: Set[int]) -> list[int]:
-    """The features of a window's ideas, of `count` that there are: each that is core, one such and another, one right after another.
+def of_ideas(events: Sequence[Event], count: int, core: Set[int]) -> set[int]:
+    """The features of a window's ideas, of `count` that there are.
 
-    What is not core says something beside a core idea only.
+    Each that is core, one such together with another, and one right after another. What is not core counts beside a core
+    idea only.
     """
     events = events[:MOST]
     present = sorted({idea for _, idea in events})
@@ -164,7 +170,7 @@ def of_ideas(events: Sequence[Event], count: int, core: Set[int]) -> list[int]:
     for (one, before), (two, after) in pairwise(events):
         if two - one <= NEAR and (before in core or after in core):
             found.add(ordered + before * count + after)
-    return sorted(found)
+    return found
 
 
 def idea_features(count: int) -> int:
@@ -187,7 +193,7 @@ def of_words(plain: bytes, signed: bytes) -> set[int]:
 
 
 class Header(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The first line of a weights file, as JSON. What follows is compressed: 16-bit weights of ideas, 8-bit weights of words."""
+    """The first line of a weights file, as JSON. Compressed weights follow: of ideas with 16 bits, of words with 8."""
 
     version: int
     words: str
@@ -221,7 +227,9 @@ class Model:
         count = len(ideas.ideas)
         split = 2 * idea_features(count)
         if self.header.version != VERSION or self.header.words != ideas.digest or len(content) != split + WORDS + PAIRS:
-            raise ModelError("the weights belong to other words, or are of another version: run `python -m training.injection`")
+            raise ModelError(
+                "the weights belong to other words, or are of another version: run `python -m training.injection`"
+            )
         self._ideas = array("h", content[:split].tobytes())
         self._words = array("b", content[split:].tobytes())
 

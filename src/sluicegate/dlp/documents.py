@@ -19,6 +19,9 @@ from sluicegate.settings import Dlp
 
 log = logging.getLogger(__name__)
 
+REUSED = 200
+"""Files that one process reads before another takes its place: libraries keep some of what they see."""
+
 _INHERITED = ("PATH", "LANG", "LC_ALL", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 """Of the environment: no credential is among it."""
 _IN_A_THREAD = 256 * 1024
@@ -37,6 +40,7 @@ class _Reader:
     def __init__(self, process: asyncio.subprocess.Process, max_answer: int) -> None:
         self._process = process
         self._max_answer = max_answer
+        self.asked = 0
 
     @classmethod
     async def start(cls, bounds: Dlp) -> "_Reader":
@@ -62,6 +66,7 @@ class _Reader:
         source, target = self._process.stdout, self._process.stdin
         if source is None or target is None:
             raise ReaderFailed("the process that reads files has no pipes")
+        self.asked += 1
         body = msgspec.msgpack.encode(question)
         try:
             target.write(len(body).to_bytes(LENGTH, "big"))
@@ -143,7 +148,7 @@ class Documents:
                 extract = await reader.ask(question)
                 whole = True
             finally:
-                if whole:
+                if whole and reader.asked < REUSED:
                     self._idle.append(reader)
                 else:
                     await asyncio.shield(reader.stop())

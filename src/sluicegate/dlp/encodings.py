@@ -70,8 +70,17 @@ def _cut(text: str, start: int, end: int) -> int:
 
 def readings(run: str, work: Work) -> Iterator[str]:
     """The texts that a run may stand for. Raises TooManyReports where decoding takes more than `work` allows."""
-    if found := _HEX.fullmatch(run):
-        yield from _texts(bytes.fromhex(found[1]), work)
+    found = False
+    for text in _readings(run, work):
+        found = True
+        yield text
+    if not found and "\n" in run:  # a full line that the next one has nothing to do with
+        yield from _readings(run[: run.index("\n")].rstrip("\r"), work)
+
+
+def _readings(run: str, work: Work) -> Iterator[str]:
+    if hexadecimal := _HEX.fullmatch(run):
+        yield from _texts(bytes.fromhex(hexadecimal[1]), work)
     if run.islower() or not _promising(run):
         return
     body = run.translate(_STANDARD)
@@ -100,9 +109,7 @@ def _texts(data: bytes, work: Work) -> Iterator[str]:
     if not data:
         return
     if len(data) >= 8 and data[1::2].count(0) == len(data) // 2:
-        with suppress(UnicodeDecodeError):
-            yield data[: len(data) // 2 * 2].decode("utf-16-le")
-        return
+        data = data[::2]
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

@@ -16,7 +16,7 @@ from pathlib import Path
 import hyperscan
 import msgspec
 
-from sluicegate.dlp.automaton import UNBOUNDED, Automaton, Expression, Report, TooManyReports, Workshop
+from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, Expression, Report, TooManyReports, Workshop
 from sluicegate.dlp.leads import Leads, Led
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
 from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, trigger, wide
@@ -51,15 +51,21 @@ class _Pattern(msgspec.Struct, frozen=True, gc=False):
 class Scanner:
     """A set of rules, compiled. Not for several threads at once."""
 
-    def __init__(self, rules: Sequence[Rule], kept: Path | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        rules: Sequence[Rule],
+        kept: Path | None = None,
+        threads: int | None = None,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         """Compile, which takes a while: off the event loop. Raises RuleError naming the rule that cannot be compiled.
 
         `kept` is a folder in which compiled automata are kept for the next start; `threads` is how many are compiled at
-        once, unless given as many as there are processors.
+        once, unless given as many as there are processors; `max_bytes` is what they may take together.
         """
         self.rules = tuple(rules)
         self._patterns: dict[int, _Pattern] = {}
-        self._workshop = Workshop(kept, threads or os.cpu_count() or 1)
+        self._workshop = Workshop(kept, threads or os.cpu_count() or 1, max_bytes)
         try:
             automata = self._compile()
         finally:

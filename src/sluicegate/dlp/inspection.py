@@ -161,7 +161,7 @@ class Inspection:
         return results
 
     def _hits(self, texts: Sequence[Text], depth: int, work: Work) -> dict[int, list[Hit]]:
-        """Per index of a text what is in it as it stands, and in its views; `depth` is how often something may be decoded."""
+        """Per index of a text what is in it as it stands, and in its views; `depth` bounds encodings around each other."""
         buffer = f"{EDGE}{EDGE.join(chain.from_iterable(texts))}{EDGE}"
         ends = self.scanner.ends(buffer, work.left)
         found = places(buffer)

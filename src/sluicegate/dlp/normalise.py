@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from html.entities import html5
 from typing import Protocol
 
-from sluicegate.dlp.normalise_tables import ALPHABETS, DIGITS, DROPPED, FORMS, HARD, LIKE, SOFT, ranges, source
+from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, FORMS, HARD, LIKE, SOFT, ranges, source
 
 LAYERS = 3
 """How many escapes around each other are undone: `%2534`, `&amp;#52;`."""
@@ -161,9 +161,9 @@ _P = r"[-._@+/:%=&#]"
 _L = f"[{source(ALPHABETS)}]"
 _SEEN = rf"[\t\n\r -~{source(HARD)}{source(SOFT)}{source(ALPHABETS)}]"
 _DROP = re.compile(f"(?<={_SEEN})[{source(DROPPED)}]+")
-_DIGIT = f"[{source(DIGITS)}]"
+_NEXT = f"[{source(BESIDE)}]"
 _FORM = re.compile(
-    f"(?P<form>[{source(HARD)}]+|(?<={_DIGIT})[{source(SOFT)}]|[{source(SOFT)}](?={_DIGIT}))"
+    f"(?P<form>[{source(HARD)}]+|(?<={_NEXT})[{source(SOFT)}]|[{source(SOFT)}](?={_NEXT}))"
     f"|(?P<word>{_L}(?:{_P}?{_L}){{0,{LONGEST_WORD - 1}}}+)"
 )
 _MARK = re.compile(_P)

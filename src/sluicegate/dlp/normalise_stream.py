@@ -1,9 +1,9 @@
-"""The views of a text that arrives in pieces. They are made only where the text is not ordinary prose, and fall asleep again."""
+"""The views of a text that arrives in pieces: made only where it is not ordinary prose, and done without again."""
 
 import re
 
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.encodings import inside
+from sluicegate.dlp.encodings import SHORTEST, inside
 from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.normalise import folding, quoting
 from sluicegate.dlp.normalise_view import Inner, View
@@ -36,6 +36,11 @@ class Views:
         tail = self._tail = self._tail + text
         base = self._base
         if not self._views:
+            held = tail[self.low - base :]
+            if len(held) < SHORTEST and held.isascii() and held.replace(" ", "").isalpha():  # as `CALM` says, but faster
+                self.low = base + (len(tail) if final else max(self.low - base, tail.rfind(" ") + 1))
+                self._rules_low = min(plain, self.low)
+                return []
             calm = CALM.match(tail, self.low - base)
             if calm is not None:
                 self.low = base + (len(tail) if final else calm.start("open"))

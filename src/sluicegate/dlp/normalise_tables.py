@@ -4,6 +4,8 @@ By character, never by context, so that a text folds the same however it is cut.
 Indic scripts and Thai, stay as they are: only what writes ASCII in another way is folded.
 """
 
+
+
 import unicodedata
 from collections.abc import Iterable
 
@@ -16,8 +18,9 @@ _BLOCKS = (
     *((0x1D400, 0x1D7FF), (0x1E140, 0x1E2F9), (0x1E950, 0x1E959), (0x1F100, 0x1F16F), (0x1FBF0, 0x1FBF9)),
 )
 """Where digits, ASCII in other forms, spaces and dashes stand; a walk over all of Unicode would take a third of a second."""
-_KEPT = frozenset("¨¯´¸˘˙˚˛˜˝ͺ΄΅…‥⁇⁈⁉¼½¾ªº²³¹«»·、。，：；？！（）～｡､゠")
+_KEPT = frozenset("¨¯´¸˘˙˚˛˜˝ͺ΄΅…‥⁇⁈⁉¼½¾ªº²³¹«»·、。｡､゠")
 """Common in prose, and in no value."""
+_MARKS_OF_PROSE = "–—，：；？！（）～"
 _PAIRS = (
     *(
         "аa",
@@ -128,10 +131,11 @@ def ranges(points: Iterable[int]) -> Ranges:
 
 FORMS = _forms()
 """Per code point the ASCII that it is another form of: full width, mathematical, circled; digits of every script; dashes."""
-SOFT: Ranges = ranges([point for point, form in FORMS.items() if form == " " or point in (0x2013, 0x2014)])
-"""Those of FORMS that stand in ordinary prose: they count only beside a digit."""
+SOFT: Ranges = ranges([point for point, form in FORMS.items() if form == " " or chr(point) in _MARKS_OF_PROSE])
+"""Those of FORMS that stand in ordinary prose: they count only beside a digit, `=`, or one of HARD."""
 HARD: Ranges = ranges([point for point in FORMS if not any(low <= point <= high for low, high in SOFT)])
-DIGITS: Ranges = ranges([*range(48, 58), *(point for point, form in FORMS.items() if form.isdigit())])
+BESIDE: Ranges = merged([(48, 57), (61, 61), *HARD])
+"""Beside what those of SOFT count."""
 LIKE = {ord(pair[0]): pair[1] for pair in _PAIRS}
 """Letters of other alphabets that look like Latin ones."""
 ALPHABETS: Ranges = ((0x370, 0x3FF), (0x400, 0x52F), (0x531, 0x588))

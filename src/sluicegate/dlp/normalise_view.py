@@ -122,11 +122,13 @@ class View:
         low = self._low - base
         ends = self._scanner.ends(scanned, work.left)
         work.left -= len(ends)
-        hits = []
-        for end, numbers in grouped(ends):
+        hits: list[Hit] = []
+        for end, which in grouped(ends):
             if end + base >= self._seen and end > low:
-                for hit in self._scanner.confirm(scanned, 0, low, end, numbers):
-                    hits.append(self._placed(hit.rule, hit.start + base, hit.end + base, closing=hit.closing))
+                hits += [
+                    self._placed(hit.rule, hit.start + base, hit.end + base, closing=hit.closing)
+                    for hit in self._scanner.confirm(scanned, 0, low, end, which)
+                ]
         self._seen = len(self.text)
         self._low = self._seen if final else base + low - 1 + self._scanner.undecided(window[low - 1 :])
         return hits

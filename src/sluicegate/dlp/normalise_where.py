@@ -15,7 +15,7 @@ from sluicegate.dlp.automaton import Automaton, Expression, Report, TooManyRepor
 from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings
 from sluicegate.dlp.normalise import LONGEST_WORD
-from sluicegate.dlp.normalise_tables import ALPHABETS, DIGITS, DROPPED, HARD, SOFT, source
+from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, HARD, SOFT, source
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.pattern import charset
 from sluicegate.dlp.spread import BETWEEN, GAP, spread
@@ -49,8 +49,8 @@ def _wide_places() -> Iterator[tuple[int, str]]:
     soft, letter = charset(SOFT), charset(ALPHABETS)
     yield _WIDE, charset(HARD)
     yield _WIDE, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
-    yield _WIDE, f"[0-9]{soft}"
-    yield _WIDE, f"{soft}[0-9]"
+    yield _WIDE, f"[0-9=]{soft}"
+    yield _WIDE, f"{soft}[0-9=]"
     yield _WIDE, f"{letter}{_MARKS}?[0-9A-Za-z]"
     yield _WIDE, f"[0-9A-Za-z]{_MARKS}?{letter}"
 
@@ -84,7 +84,7 @@ def places(text: str) -> Sequence[tuple[int, int]] | None:
     out, at, characters = [], 0, 0
     for end, kind in ends:
         while data[end : end + 1] and data[end] & 0xC0 == 0x80:
-            end += 1
+            end += 1  # to the end of a character
         characters += len(data[at:end].decode("utf-8", "ignore"))
         at = end
         out.append((characters, kind))
@@ -106,7 +106,7 @@ def _long_runs(data: bytes) -> list[Report]:
 def placed(
     texts: Sequence[tuple[str, str]], starts: Sequence[int], found: Sequence[tuple[int, int]] | None
 ) -> dict[int, list[tuple[int, int]] | None]:
-    """The places found in joined leads and texts, per index of a text, as places of it; None where all of it is to be read."""
+    """The places found in joined leads and texts, per index of a text, as places of it; None: all of it."""
     if found is None:
         return dict.fromkeys(range(len(texts)))
     leads = [start - 1 - len(lead) for (lead, _), start in zip(texts, starts, strict=True)]
@@ -124,7 +124,9 @@ _BREAK = re.compile(r"[A-Za-z,;:!?)] (?=[a-z])")
 
 
 def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work) -> list[Region]:
-    """Which parts of `text` to read as views for the places `found` in it; none begins within a unit of a view.
+    """Which parts of `text` to read as views for the places `found` in it.
+
+    None begins within a unit of a view.
 
     What a rule looks at for one match takes at most `reach` characters. Raises TooManyReports.
     """
@@ -157,12 +159,10 @@ def _break(text: str, low: int, floor: int) -> int:
     span = 256
     while low > floor + CONTEXT_REACH + 2:
         since = max(floor, low - span)
-        last = None
-        for last in _BREAK.finditer(text, since, low + 1):
-            pass
-        if last is not None and last.end() > floor + CONTEXT_REACH + 2:
-            return last.end()
-        if last is not None or since == floor:
+        ends = [found.end() for found in _BREAK.finditer(text, since, low + 1)]
+        if ends:
+            return ends[-1] if ends[-1] > floor + CONTEXT_REACH + 2 else floor
+        if since == floor:
             break
         span *= 4
     return floor
@@ -170,7 +170,7 @@ def _break(text: str, low: int, floor: int) -> int:
 
 def _calm() -> re.Pattern[str]:
     """Prose of any script, up to a last word, number or run that is open; what it is not sure of does not match."""
-    letter, like, digit = f"[{RUN}]", f"[{source(ALPHABETS)}]", f"[{source(DIGITS)}]"
+    letter, like, beside = f"[{RUN}]", f"[{source(ALPHABETS)}]", f"[{source(BESIDE)}]"
     soft, hard, dropped = f"[{source(SOFT)}]", source(HARD), f"[{source(DROPPED)}]"
     seen = rf"[\t\n\r -~{hard}{source(SOFT)}{source(ALPHABETS)}]"
     gap = f"[{BETWEEN}]{{0,{GAP}}}+"
@@ -178,15 +178,21 @@ def _calm() -> re.Pattern[str]:
     first = rf"(?<!{letter})(?={letter})"
     opens = rf"{letter}*+(?:(?<=[0-9]){gap})?\Z|{letter}{{{SHORTEST}}}"
     goes_on = rf"(?<=[0-9])[{BETWEEN}]{{1,{GAP}}}+[0-9]|(?<=[A-Z][A-Z][0-9][0-9])[{BETWEEN}]{{1,{GAP}}}+[0-9A-Z]"
+    foreign = "|".join(
+        (
+            rf"[^\x00-\x7f{source(ALPHABETS)}{source(SOFT)}{source(DROPPED)}{hard}]",
+            rf"(?<![0-9A-Za-z])(?<![0-9A-Za-z]{_MARKS}){word}(?!{_MARKS}?{like})(?={_MARKS}[^0-9A-Za-z]|(?!{_MARKS})[^0-9A-Za-z])",
+            rf"(?<!{beside}){soft}(?=[^{source(BESIDE)}])",
+            rf"(?<!{seen}){dropped}",
+        )
+    )
     item = "|".join(
         (
             r"[A-Za-z]{1,15}+(?=[ ,.;:!?'\"()\n\t])|[ ,.;:!?'\"()\n\t]++",
-            rf"(?!{first}(?:{opens}))(?:[0-9A-Za-z]++(?!{goes_on})(?!{_MARKS}?{like})|[+/_-])",
+            rf"(?={letter})(?!{first}(?:{opens}))(?:[0-9A-Za-z]++(?!{goes_on})(?!{_MARKS}?{like})|[+/_-])",
+            rf"[^{RUN}%&\\=\x80-\U0010ffff]",
             r"%(?=[^0-9A-Fa-f])|&(?=[^#A-Za-z])|\\(?=[^\\uUx0-3/])|=(?=[^0-9A-F \t\r\n]|[ \t]{1,8}[^ \t\r\n])",
-            rf"(?<![0-9A-Za-z])(?<![0-9A-Za-z]{_MARKS}){word}(?!{_MARKS}?{like})(?={_MARKS}[^0-9A-Za-z]|(?!{_MARKS})[^0-9A-Za-z])",
-            rf"(?<!{digit}){soft}(?=[^{source(DIGITS)}])",
-            rf"(?<!{seen}){dropped}",
-            rf"[^{RUN}%&\\={source(ALPHABETS)}{source(SOFT)}{source(DROPPED)}{hard}]",
+            rf"(?=[^\x00-\x7f])(?:{foreign})",
         )
     )
     last = rf"{first}{letter}{{1,{SHORTEST - 1}}}+(?:(?<=[0-9]){gap})?|{word}{_MARKS}?"

@@ -42,13 +42,18 @@ class Policies:
         self._detectors = tuple(detectors)
         self.doors = Doors()
         """By which the detectors that the file names go out; closed until the gateway opens them."""
-        self.path = Path(settings.policies) if settings.policies else SHIPPED
+        self.path = self.path_of(settings)
         self.rows: Sequence[PolicyRow] = ()
         """The rows in force beside the file, or those that could not be compiled with it."""
         self._alone = asyncio.Lock()
         self._warm: Mapping[Chosen, Scanner] = {}
         self.edition = compile_edition(self.path, settings, kept, self._detectors, doors=self.doors)
         self.state = State(time())
+
+    @staticmethod
+    def path_of(settings: Dlp) -> Path:
+        """The policy file that the settings name, or the one that ships."""
+        return Path(settings.policies) if settings.policies else SHIPPED
 
     @property
     def version(self) -> str:

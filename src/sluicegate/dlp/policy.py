@@ -34,7 +34,6 @@ from sluicegate.settings import Dlp
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
-MAX_RULES = 10_000
 _SHARED = 4
 """A policy that looks for one of so many rules of the packs, or more, shares the automata of them all."""
 MAX_CALLERS = 4_096
@@ -175,6 +174,14 @@ def compile_edition(
     except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
     file = frozenset(policies)
+    of, broken = _worked_in(press, rows, excused, policies)
+    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
+
+
+def _worked_in(
+    press: "_Press", rows: Sequence[PolicyRow], excused: Set[RowKey], policies: dict[str, Policy]
+) -> tuple[dict[tuple[str, str], Policy], dict[RowKey, str]]:
+    """Add the rows of no organisation to `policies`; those of organisations, and what is wrong with the excused ones."""
     of: dict[tuple[str, str], Policy] = {}
     broken: dict[RowKey, str] = {}
     for row in rows:
@@ -190,7 +197,7 @@ def compile_edition(
             policies[row.name] = policy
         else:
             of[row.organisation, row.name] = policy
-    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
+    return of, broken
 
 
 @cache
@@ -199,9 +206,9 @@ def _packs() -> tuple[Sequence[Pack], bytes]:
     return shipped()
 
 
-def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
-    if len(rules) > MAX_RULES:
-        raise RuleError(f"more than {MAX_RULES} rules")
+def _rules(rules: Sequence[Rule], most: int) -> Mapping[str, Rule]:
+    if len(rules) > most:
+        raise RuleError(f"more than {most} rules (dlp.max_rules), those of the packs among them")
     named: dict[str, Rule] = {}
     for rule in rules:
         if rule.id in named:
@@ -224,7 +231,7 @@ class _Press:
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
     ) -> None:
-        """`own` are the rules that are not of the packs. A row's press shares the rest with its `base`, whose own come first."""
+        """`own` are the rules that are not of the packs. A row's press shares with its `base`, whose own ones come first."""
         self._settings = settings
         self._kept = kept
         self._packs = packs
@@ -235,7 +242,7 @@ class _Press:
         shared = 0 if base is None else len(base._own)
         self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
         """What is compiled together, and shared by all policies that name any of it."""
-        self._rules = _rules([*packs, *own])
+        self._rules = _rules([*packs, *own], settings.max_rules)
         subjects: list[Subject] = [*self._rules.values()]
         for signal in (signal for each in detectors for signal in each.signals):
             if any(signal.id == subject.id for subject in subjects):
@@ -273,7 +280,8 @@ class _Press:
     def _refuse_unusable(self, rules: Sequence[Rule]) -> None:
         """Raises RuleError for one of the rules that cannot be used, even where no policy names it."""
         used = {each for chosen in self.scanners for each in chosen.own}
-        Scanner([rule for rule in rules if _encoded(rule) not in used])
+        unused = [rule for rule in rules if _encoded(rule) not in used]
+        Scanner(unused, self._kept, max_bytes=self._settings.max_compiled_bytes)
 
     def _policy(self, name: str, spec: PolicySpec) -> Policy:
         where = f"policies.{name}"
@@ -340,7 +348,7 @@ class _Press:
         key = Chosen(tuple(rule.id for rule in rules), own)
         scanner = self.scanners.get(key) or self._ready.get(key)
         if scanner is None:
-            scanner = Scanner(rules, self._kept)
+            scanner = Scanner(rules, self._kept, max_bytes=self._settings.max_compiled_bytes)
         self.scanners[key] = scanner
         return scanner
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import yaml
+from yaml import CSafeLoader
 
 from sluicegate.dlp.detector import Signal
 from sluicegate.dlp.external.build import DetectorSpec
@@ -100,7 +101,7 @@ class Book(msgspec.Struct, frozen=True):
 def read_book(content: bytes) -> Book:
     """A policy file. Raises RuleError naming the place that is wrong."""
     try:
-        file = msgspec.convert(yaml.safe_load(content), PolicyFile)
+        file = msgspec.convert(yaml.load(content, Loader=CSafeLoader), PolicyFile)
     except yaml.YAMLError as error:
         raise RuleError(_place(error)) from None
     except (UnicodeDecodeError, msgspec.ValidationError) as error:

@@ -6,6 +6,7 @@ groups as on a card (4-4-4-4), in a social security number (3-2-4), in a phone n
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -32,6 +33,8 @@ _SHAPES = {
     (4, 6, 5): ("card",),
     (4, 6, 4): ("card",),
     (4, 4, 4, 4, 3): ("card",),
+    (4, 4, 4, 3): ("card",),
+    (4, 4, 4, 2): ("card",),
     (3, 2, 4): ("ssn",),
     (3, 3, 4): ("phone",),
 }
@@ -69,7 +72,7 @@ def _digits(text: str, start: int, end: int) -> Iterator[Number]:
     groups = [group.span() for group in _GROUP.finditer(text, start, end)]
     if text[end : end + 1].isalnum():
         groups.pop()  # it is of a word
-    gaps = [text[left[1] : right[0]].translate(_EMPHASIS) for left, right in zip(groups, groups[1:], strict=False)]
+    gaps = [text[left[1] : right[0]].translate(_EMPHASIS) for left, right in pairwise(groups)]
     if len(gaps) < 2:
         return
     yield from _singles(text, groups, gaps)

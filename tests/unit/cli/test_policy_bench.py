@@ -7,8 +7,9 @@ import typer
 
 from sluicegate.cli.policy_bench import Untried, bench, compiled, stored
 from sluicegate.cli.policy_texts import Row
+from sluicegate.dlp.external.doors import Doors
 from sluicegate.settings import Dlp, Settings
-from sluicegate.store import tables
+from sluicegate.store import migrate, tables
 from sluicegate.store.database import Database
 
 POLICIES = """
@@ -28,7 +29,7 @@ def settings(tmp_path: Path) -> Settings:
 
 def test_rows_are_tried_one_after_another(settings: Settings) -> None:
     edition = compiled(settings, None)
-    with bench(settings) as opened:
+    with bench(settings, Doors()) as opened:
         assert opened.judge(edition, Row(text="T-1234")).text == "[TICKET]"
         assert opened.judge(edition, Row(text="T-1234", direction="answer")).text == "T-1234"
 
@@ -38,7 +39,7 @@ def test_a_row_that_cannot_be_tried_ends_the_command(
     settings: Settings, row: Row, capsys: pytest.CaptureFixture[str]
 ) -> None:
     edition = compiled(settings, None)
-    with pytest.raises(typer.Exit), bench(settings) as opened:
+    with pytest.raises(typer.Exit), bench(settings, Doors()) as opened:
         with pytest.raises(Untried):
             opened.judge(edition, row)
         opened.judge(edition, row)
@@ -47,8 +48,8 @@ def test_a_row_that_cannot_be_tried_ends_the_command(
 
 def test_what_is_stored_counts(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert stored(settings) == ()
+    migrate.ensure(settings)
     database = Database(settings)
-    tables.metadata.create_all(database.engine)
     row = {"id": "1", "version": 1, "name": "more", "note": "", "active": True, "created_by": "user:x", "created_at": 1.0}
     with database.transaction() as connection:
         document = {"prompt": {"ticket": "block"}, "answer": {}}

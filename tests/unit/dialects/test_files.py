@@ -95,7 +95,8 @@ def test_what_is_no_text_is_noted_by_its_kind(data: bytes, media: str, kind: str
 def test_a_pdf_waits_to_be_read_and_is_a_text_only_where_it_is_said_to_be() -> None:
     assert taken(b64(PDF), "application/pdf") == (True, [], [], ["pdf"])
     assert taken(b64(b"\n" * 100 + PDF)) == (True, [], [], ["pdf"])
-    assert taken(b64(b"%PDF-1.4 words"), "image/png") == (True, [], [], ["pdf"])
+    assert taken(b64(b"%PDF-1.4 words"), "image/png") == (True, [], ["image"], ["pdf"])
+    assert taken(b64(b"GIF89a" + PDF), "application/pdf") == (True, [], ["image"], ["pdf"])
     assert taken(b64(b"%PDF-1.4 words"), "text/plain") == (True, ["%PDF-1.4 words"], [], [])
     assert taken(f"data:application/pdf;base64,{b64(PDF)}") == (True, [], [], ["pdf"])
 

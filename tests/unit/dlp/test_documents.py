@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from sluicegate.core.dialect import File, Place, Reading, Span
-from sluicegate.dlp.documents import Documents, fixed
+from sluicegate.dlp.documents import REUSED, Documents, fixed
 from sluicegate.dlp.file_text import Extract
 from sluicegate.settings import Dlp
 from tests.support.pdfs import pdf, rewritten, slow
@@ -86,6 +86,15 @@ async def test_many_at_once_share_the_readers() -> None:
         found = await asyncio.gather(*(made.read([file(pdf(f"text {number}"))]) for number in range(8)))
         assert [each[0].text for each in found] == [f"text {number}\n" for number in range(8)]
         assert len(made._idle) == 2
+
+
+async def test_a_process_reads_so_many_files_and_no_more() -> None:
+    async with documents(file_readers=1, remembered_file_characters=0) as made:
+        await made.read([file(pdf("a"))])
+        made._idle[0].asked = REUSED - 1
+        assert await made.read([file(pdf("b"))]) == [Extract("b\n")]
+        assert made._idle == []
+        assert await made.read([file(pdf("c"))]) == [Extract("c\n")]
 
 
 def test_in_which_files_something_would_have_to_be_replaced() -> None:

@@ -2,7 +2,6 @@ import pytest
 
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.dlp.automaton import TooManyReports
-from sluicegate.dlp.candidates import grouped
 from sluicegate.dlp.findings import CLEAN, Action, redact
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from tests.support.guardrails import CARD, EMAIL, PEM, SSN, inspection, judge, rule
@@ -87,11 +86,6 @@ def test_a_decision_has_counts_and_names_and_no_text() -> None:
         "redacted": ("payment_card",),
         "blocked": ("us_ssn",),
     }
-
-
-def test_grouping() -> None:
-    assert list(grouped([(3, 1), (3, 4), (5, 0)])) == [(3, [1, 4]), (5, [0])]
-    assert list(grouped([])) == []
 
 
 @pytest.mark.parametrize("near_misses", [("phone " + "1 " * 28) * 800, f"{CARD} " * 20])

@@ -11,6 +11,7 @@ from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicyError, RowError, UnknownPolicy
 from sluicegate.dlp.policy_rows import PolicyRow
 from sluicegate.settings import Dlp
+from tests.support.automata import KEPT
 
 FILE = """
 policies:
@@ -24,7 +25,7 @@ BADGE = {"id": "badge", "kind": "badge", "severity": "low", "label": "BADGE", "p
 
 def of(path: Path, content: str = FILE) -> Policies:
     path.write_text(content)
-    return Policies(Dlp(policies=str(path)))
+    return Policies(Dlp(policies=str(path)), KEPT)
 
 
 def row(name: str = "default", organisation: str | None = None, **document: Any) -> PolicyRow:
@@ -167,5 +168,5 @@ def test_a_failure_never_quotes_the_file(content: str, tmp_path_factory: pytest.
     path = tmp_path_factory.mktemp("policies") / "p.yaml"
     path.write_bytes(b"secret: hunter2\n&" + content.encode("utf-8", "replace"))
     with pytest.raises(PolicyError) as caught:
-        Policies(Dlp(policies=str(path)))
+        Policies(Dlp(policies=str(path)), KEPT)
     assert "hunter2" not in str(caught.value)

@@ -5,11 +5,12 @@ import pytest
 from msgspec.structs import replace
 
 from sluicegate.dlp.detector import Detector, DetectorFailed, ScriptedDetector, Signal
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.findings import CLEAN, Action
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import MAX_POLICY_BYTES, SHIPPED, PolicyError, UnknownPolicy
 from sluicegate.doors import open_doors
 from sluicegate.settings import Dlp
+from tests.support.automata import KEPT
 from tests.support.calls import Caller
 from tests.support.guardrails import CARD, policies
 from tests.support.outside import Answering
@@ -27,7 +28,7 @@ rules:
 
 def written(path: Path, content: str) -> Policies:
     path.write_text(content)
-    return Policies(Dlp(policies=str(path)))
+    return Policies(Dlp(policies=str(path)), KEPT)
 
 
 def test_what_ships() -> None:
@@ -105,6 +106,20 @@ def test_a_missing_file_and_an_unknown_policy(tmp_path: Path) -> None:
         policies().policy("nobody")
 
 
+def test_automata_are_shared_with_a_policy_that_looks_for_little_more(tmp_path: Path) -> None:
+    more = "a: {prompt: {'*': alert, payment_card: block}, answer: {}}"
+    less = "b: {prompt: {'*': alert, payment_card: allow}, answer: {card: alert}}"
+    policies = written(tmp_path / "p.yaml", f"policies: {{{more}, {less}}}")
+    one, two = policies.policy("a"), policies.policy("b")
+    assert one.prompt is not None
+    assert two.prompt is not None
+    assert two.answer is not None
+    assert sorted(len(chosen.rules) for chosen in policies.edition.scanners) == [1, len(one.prompt.scanner.rules)]
+    assert [each.id for each in two.answer.scanner.rules] == ["payment_card"]
+    assert one.prompt.find([("", CARD)])[0].blocked
+    assert two.prompt.find([("", CARD)]) == [CLEAN]
+
+
 WIDE = """
 policies:
   default:
@@ -145,7 +160,7 @@ def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
     ]
     path = tmp_path / "p.yaml"
     path.write_text("policies: {a: {prompt: {shouting: block}, answer: {card: alert}}}")
-    policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
+    policy = Policies(Dlp(policies=str(path)), KEPT, detectors=detectors).policy("a")
     assert policy.prompt is not None
     assert policy.prompt.panel is not None
     assert policy.prompt.panel.detectors == tuple(detectors[:1])
@@ -153,12 +168,12 @@ def test_what_detectors_find_is_named_as_rules_are(tmp_path: Path) -> None:
     assert policy.answer is not None
     assert policy.answer.panel is None
     path.write_text("policies: {a: {prompt: {tone.INT: block}, answer: {}}}")
-    policy = Policies(Dlp(policies=str(path)), detectors=detectors).policy("a")
+    policy = Policies(Dlp(policies=str(path)), KEPT, detectors=detectors).policy("a")
     assert policy.prompt is not None
     assert policy.prompt.panel is not None
     assert len(policy.prompt.panel.detectors) == 2
     with pytest.raises(PolicyError, match="two are called shouting"):
-        Policies(Dlp(policies=str(path)), detectors=[detectors[0], detectors[0]])
+        Policies(Dlp(policies=str(path)), KEPT, detectors=[detectors[0], detectors[0]])
 
 
 async def test_a_broken_file_keeps_the_old_policy_and_says_so(tmp_path: Path) -> None:
@@ -207,7 +222,7 @@ async def test_detectors_that_the_file_names_go_out_once_the_doors_are_open(tmp_
         signal = "{id: codename, kind: project, severity: high, label: CODENAME}"
         section = f"{{type: webhook, url: '{server.base_url}', timeout: 20, signals: [{signal}]}}"
         path.write_text(f"detectors: {{names: {section}}}\npolicies: {{a: {{prompt: {{project: block}}, answer: {{}}}}}}")
-        found = Policies(Dlp(policies=str(path)))
+        found = Policies(Dlp(policies=str(path)), KEPT)
         inspection = found.policy("a").prompt
         assert inspection is not None
         assert inspection.panel is not None
@@ -232,4 +247,4 @@ def test_a_detector_that_cannot_be_is_an_error_in_the_file(tmp_path: Path) -> No
     ):
         path.write_text(f"detectors: {{{section}}}\npolicies: {{a: {{prompt: {{}}, answer: {{}}}}}}")
         with pytest.raises(PolicyError, match=why):
-            Policies(Dlp(policies=str(path)))
+            Policies(Dlp(policies=str(path)), KEPT)

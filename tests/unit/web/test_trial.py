@@ -20,6 +20,7 @@ from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
 from sluicegate.settings import Dlp, Settings
 from sluicegate.web.trial import Result, Subject, Trial, answer_of, prompt_of
+from tests.support.automata import KEPT
 
 POLICY = {
     "prompt": {"ticket": "redact", "badge": {"action": "block", "count": 2, "below": "alert"}, "loud": "alert"},
@@ -56,7 +57,7 @@ async def tried(tmp_path: Path) -> AsyncIterator[Tried]:
     def make(policies: PolicySource) -> Any:
         return inspecting(policies, settings, documents)
 
-    yield Tried(Trial(make, documents, 5, Bounds(10, 100)), Policies(Dlp(policies=str(path))))
+    yield Tried(Trial(make, documents, 5, Bounds(10, 100)), Policies(Dlp(policies=str(path)), KEPT))
     await documents.close()
 
 
@@ -128,7 +129,7 @@ async def test_places_are_those_of_the_text_as_it_was_written(tried: Tried) -> N
 async def test_what_a_detector_finds_has_its_place_too(tried: Tried, tmp_path: Path) -> None:
     signal = Signal(id="mood", kind="mood", severity="medium", label="MOOD")
     detectors = [ScriptedDetector("moods", {"grumpy": signal})]
-    policies = Policies(Dlp(policies=str(tmp_path / "p.yaml")), detectors=detectors)
+    policies = Policies(Dlp(policies=str(tmp_path / "p.yaml")), KEPT, detectors=detectors)
     policy = await policies.tried({"prompt": {"mood": "block"}, "answer": {}})
     result = await tried.trial.prompt(policy, OpenAIChat(), prompt_of("a grumpy text"), Subject())
     assert places(result) == [("mood", 2, 8, "block")]

@@ -1,12 +1,13 @@
 """What is the same for every detector elsewhere: how long, how much, how many at once, and what a failure means."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from sluicegate.core.dialect import Place
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.provider import Credential, SecretUnavailable
 from sluicegate.dlp.detector import DetectorFailed, Passage
@@ -22,13 +23,28 @@ MAX_CALLS = 64
 Reference = Annotated[str, msgspec.Meta(pattern=r"^(file|env):.+$")]
 
 
+OVERLAP = 256
+"""Characters that two pieces of a text share, at most."""
+BETWEEN_BYTES = 2
+"""What may stand between two texts in one call."""
+
+
+class Piece(msgspec.Struct, frozen=True):
+    """A passage, or where it is too long a piece of it: of which passage, from which character on, what it says, where."""
+
+    index: int
+    at: int
+    text: str
+    place: Place
+
+
 class Bounds(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """What every detector's section may say."""
 
     timeout: Annotated[float, msgspec.Meta(gt=0, le=60)] = 2.0
     """Seconds for everything that is asked about one request, the wait for a turn included."""
     max_bytes: Annotated[int, msgspec.Meta(ge=100, le=10_000_000)] = 100_000
-    """Of text in one call; passages are shared out over calls, and one that is longer cannot be looked at."""
+    """Of text in one call; passages are shared out over calls, and one that is longer comes in pieces."""
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=1_000)] = 8
     """Calls at once, of all requests together."""
     on_failure: Literal["refuse", "allow"] = "refuse"
@@ -43,25 +59,37 @@ class Outside:
         self._bounds = bounds
         self._free = asyncio.Semaphore(bounds.concurrency)
 
-    def batches(self, passages: Sequence[Passage]) -> list[list[int]]:
-        """The indexes of passages that hold something, shared out over calls. Raises Unscannable."""
+    def batches(self, passages: Sequence[Passage]) -> list[list[Piece]]:
+        """The passages that hold something, shared out over calls. Raises Unscannable where it would take too many."""
         most = self._bounds.max_bytes
-        batches: list[list[int]] = []
+        batches: list[list[Piece]] = []
         left = 0
-        for index, passage in enumerate(passages):
-            size = len(passage.text.encode("utf-8", "surrogatepass")) + 2
-            if size > most + 2:
-                raise Unscannable(f"{self._name} takes no passage of more than {most} bytes")
-            if not passage.text.strip():
-                continue
+        for piece in self._pieces(passages):
+            size = len(piece.text.encode("utf-8", "surrogatepass"))
             if size > left:
+                if len(batches) >= MAX_CALLS:
+                    raise Unscannable(f"{self._name} is not asked more than {MAX_CALLS} times about one request")
                 batches.append([])
-                left = most + 2
-            batches[-1].append(index)
-            left -= size
-        if len(batches) > MAX_CALLS:
-            raise Unscannable(f"{self._name} is not asked more than {MAX_CALLS} times about one request")
+                left = most
+            batches[-1].append(piece)
+            left -= size + BETWEEN_BYTES
         return batches
+
+    def _pieces(self, passages: Sequence[Passage]) -> Iterator[Piece]:
+        """What is too long for one call comes in pieces that overlap, so that a value at a cut is whole in one of them."""
+        most = self._bounds.max_bytes
+        for index, passage in enumerate(passages):
+            text = passage.text
+            if not text.strip():
+                continue
+            if len(text) * 4 <= most or len(text.encode("utf-8", "surrogatepass")) <= most:
+                yield Piece(index, 0, text, passage.place)
+                continue
+            size = most if text.isascii() else most // 4
+            for at in range(0, len(text), size - min(OVERLAP, size // 4)):
+                yield Piece(index, at, text[at : at + size], passage.place)
+                if at + size >= len(text):
+                    break
 
     async def all(self, calls: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
         """What the calls say. Raises DetectorFailed with the first failure, and leaves no call behind."""

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from sluicegate.dlp.detector import Detection, DetectorFailed, Passage, Signal
-from sluicegate.dlp.external.bounds import Bounds, Outside, decoded
+from sluicegate.dlp.external.bounds import Bounds, Outside, Piece, decoded
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.packs import Label, RuleId
 
@@ -62,17 +62,18 @@ class Judge:
     async def find(self, passages: Sequence[Passage]) -> Sequence[Detection]:
         """The passages of which it says that the question holds. Raises DetectorFailed."""
         batches = self._outside.batches(passages)
-        found = await self._outside.all([self._ask(passages, batch) for batch in batches])
+        found = await self._outside.all([self._ask(batch) for batch in batches])
         spec = self._spec
-        return [Detection(index, 0, len(passages[index].text), spec.signal) for some in found for index in some]
+        indexes = dict.fromkeys(index for some in found for index in some)
+        return [Detection(index, 0, len(passages[index].text), spec.signal) for index in indexes]
 
-    async def _ask(self, passages: Sequence[Passage], batch: Sequence[int]) -> list[int]:
+    async def _ask(self, batch: Sequence[Piece]) -> list[int]:
         fence = f"=== {token_hex(16)} ==="
         system = PROMPT.format(fence=fence, question=self._spec.question)
-        texts = _encode([{"text": number, "content": passages[index].text} for number, index in enumerate(batch)])
+        texts = _encode([{"text": number, "content": piece.text} for number, piece in enumerate(batch)])
         user = f"{fence}\n{texts.decode()}\n{fence}"
         answer = await self._doors.chat(self._spec.deployment, system, user, MAX_VERDICT_TOKENS)
         numbers = set(decoded(self.name, _decoder, answer.strip()).found)
         if not numbers <= set(range(len(batch))):
             raise DetectorFailed(f"{self.name} found texts that it was not asked about")
-        return [batch[number] for number in sorted(numbers)]
+        return [batch[number].index for number in sorted(numbers)]

@@ -10,10 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isawaitable, iscoroutinefunction
 
-import msgspec
-
 from sluicegate.dlp.detector import Detection, Detector, DetectorFailed, Passage, Signal
-from sluicegate.dlp.external.bounds import Bounds, Outside
+from sluicegate.dlp.external.bounds import Bounds, Outside, Piece
 from sluicegate.dlp.packs import RuleError
 from sluicegate.dlp.panel import Unscannable
 
@@ -53,11 +51,11 @@ class Plugin:
     async def find(self, passages: Sequence[Passage]) -> Sequence[Detection]:
         """What it finds. Raises DetectorFailed."""
         batches = self._outside.batches(passages)
-        found = await self._outside.all([self._ask(passages, batch) for batch in batches])
-        return [detection for some in found for detection in some]
+        found = await self._outside.all([self._ask(batch) for batch in batches])
+        return list(dict.fromkeys(detection for some in found for detection in some))
 
-    async def _ask(self, passages: Sequence[Passage], batch: Sequence[int]) -> list[Detection]:
-        asked = [passages[index] for index in batch]
+    async def _ask(self, batch: Sequence[Piece]) -> list[Detection]:
+        asked = [Passage(piece.text, piece.place) for piece in batch]
         try:
             if self._threads is None:
                 said = self._detector.find(asked)
@@ -72,10 +70,13 @@ class Plugin:
             raise DetectorFailed(f"{self.name} gave no list of detections")
         return [self._moved(each, batch) for each in found]
 
-    def _moved(self, each: object, batch: Sequence[int]) -> Detection:
-        if type(each) is not Detection or type(each.passage) is not int or not 0 <= each.passage < len(batch):
-            raise DetectorFailed(f"{self.name} found something in no passage that it was given")
-        return msgspec.structs.replace(each, passage=batch[each.passage])
+    def _moved(self, each: object, batch: Sequence[Piece]) -> Detection:
+        """A detection in what was asked, as one in the passages."""
+        if type(each) is Detection and type(each.passage) is type(each.start) is type(each.end) is int:
+            piece = batch[each.passage] if 0 <= each.passage < len(batch) else None
+            if piece is not None and 0 <= each.start < each.end <= len(piece.text):
+                return Detection(piece.index, piece.at + each.start, piece.at + each.end, each.signal)
+        raise DetectorFailed(f"{self.name} found something beyond what it was given")
 
 
 def _entry(name: str, wanted: str) -> EntryPoint:

@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from sluicegate.dlp.detector import Detection, DetectorFailed, Passage, Signal
-from sluicegate.dlp.external.bounds import Bounds, Outside, Reference, bearer, checked_url, credential, decoded
+from sluicegate.dlp.external.bounds import Bounds, Outside, Piece, Reference, bearer, checked_url, credential, decoded
 from sluicegate.dlp.external.doors import Doors
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
@@ -105,12 +105,12 @@ class Presidio:
         """Every entity it reports. Raises DetectorFailed."""
         batches = self._outside.batches(passages)
         found = await self._outside.all(
-            [self._ask(passages, batch, language) for batch in batches for language in self._spec.languages]
+            [self._ask(batch, language) for batch in batches for language in self._spec.languages]
         )
         return list(dict.fromkeys(each for some in found for each in some))
 
-    async def _ask(self, passages: Sequence[Passage], batch: Sequence[int], language: str) -> list[Detection]:
-        text = BETWEEN.join(passages[index].text for index in batch)
+    async def _ask(self, batch: Sequence[Piece], language: str) -> list[Detection]:
+        text = BETWEEN.join(piece.text for piece in batch)
         question = {
             "text": text,
             "language": language,
@@ -124,18 +124,18 @@ class Presidio:
         for found in decoded(self.name, _decoder, reply.body):
             if found.entity_type not in self._spec.entities or not 0 <= found.start < found.end <= len(text):
                 raise DetectorFailed(f"{self.name} found what it was not asked for, or beyond the text")
-            out += _shared_out(found, passages, batch)
+            out += _shared_out(found, batch)
         return out
 
 
-def _shared_out(found: _Found, passages: Sequence[Passage], batch: Sequence[int]) -> list[Detection]:
+def _shared_out(found: _Found, batch: Sequence[Piece]) -> list[Detection]:
     """What was found in the joined text, as detections in its passages."""
     out: list[Detection] = []
     at = 0
-    for index in batch:
-        size = len(passages[index].text)
+    for piece in batch:
+        size = len(piece.text)
         start, end = max(found.start - at, 0), min(found.end - at, size)
         if start < end:
-            out.append(Detection(index, start, end, f"presidio_{found.entity_type.lower()}"))
+            out.append(Detection(piece.index, piece.at + start, piece.at + end, f"presidio_{found.entity_type.lower()}"))
         at += size + len(BETWEEN)
     return out

@@ -10,7 +10,7 @@ import msgspec
 
 from sluicegate.core.provider import Credential
 from sluicegate.dlp.detector import Detection, DetectorFailed, Passage, Signal
-from sluicegate.dlp.external.bounds import Bounds, Outside, Reference, checked_url, credential, decoded
+from sluicegate.dlp.external.bounds import Bounds, Outside, Piece, Reference, checked_url, credential, decoded
 from sluicegate.dlp.external.doors import Doors
 
 MAX_REPLY_BYTES = 4 * 1024 * 1024
@@ -58,11 +58,11 @@ class Webhook:
     async def find(self, passages: Sequence[Passage]) -> Sequence[Detection]:
         """What it reports. Raises DetectorFailed."""
         batches = self._outside.batches(passages)
-        found = await self._outside.all([self._ask(passages, batch) for batch in batches])
-        return [detection for some in found for detection in some]
+        found = await self._outside.all([self._ask(batch) for batch in batches])
+        return list(dict.fromkeys(detection for some in found for detection in some))
 
-    async def _ask(self, passages: Sequence[Passage], batch: Sequence[int]) -> list[Detection]:
-        asked = [{"place": passages[index].place, "text": passages[index].text} for index in batch]
+    async def _ask(self, batch: Sequence[Piece]) -> list[Detection]:
+        asked = [{"place": piece.place, "text": piece.text} for piece in batch]
         body = _encode({"version": VERSION, "detector": self.name, "passages": asked})
         headers = {} if self._secret is None else signed(self._secret, body, int(self._clock()))
         reply = await self._doors.post(self._url, body, headers, MAX_REPLY_BYTES)
@@ -72,10 +72,10 @@ class Webhook:
         for found in decoded(self.name, _decoder, reply.body).findings:
             if not 0 <= found.passage < len(batch) or found.signal not in self._known:
                 raise DetectorFailed(f"{self.name} found another signal, or in another passage, than agreed")
-            index = batch[found.passage]
-            if not 0 <= found.start < found.end <= len(passages[index].text):
+            piece = batch[found.passage]
+            if not 0 <= found.start < found.end <= len(piece.text):
                 raise DetectorFailed(f"{self.name} found something beyond the text")
-            out.append(Detection(index, found.start, found.end, found.signal))
+            out.append(Detection(piece.index, piece.at + found.start, piece.at + found.end, found.signal))
         return out
 
 

@@ -64,6 +64,14 @@ async def test_every_language_and_every_batch() -> None:
         assert server.hits == 4
 
 
+async def test_a_long_text_comes_in_pieces_and_nothing_is_found_twice() -> None:
+    async with Answering(analyzer) as server, ways_out() as doors:
+        detector = Presidio("presidio", spec(server.base_url, max_bytes=100), doors)
+        text = "ask ANNA or BOB " * 20
+        assert [each[2] for each in await found(detector, text) if each[2] in ("ANNA", "BOB")] == ["ANNA", "BOB"] * 20
+        assert server.hits > 3
+
+
 @settings(deadline=None, max_examples=25)
 @given(texts=st.lists(st.text("AB \n\u00e9\U0001f600", max_size=12), min_size=1, max_size=5))
 def test_many_passages_in_one_call_are_as_good_as_one_by_one(texts: list[str]) -> None:
@@ -121,7 +129,7 @@ async def test_nobody_there_and_too_much() -> None:
         with pytest.raises(DetectorFailed, match="not reached"):
             await detector.find(passages("x"))
         with pytest.raises(Unscannable):
-            await detector.find(passages("x" * 101))
+            await detector.find(passages("x" * 10_000))
         assert await detector.find(passages("", " ")) == []
 
 
