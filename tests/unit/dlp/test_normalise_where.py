@@ -14,7 +14,6 @@ PROSE = "It is said that all of this was as it had been, once upon a time; nothi
         "Проверка заявлений.",
         "使用Python编程。",
         "x = f(a) & b  # 10 % of 3",
-        "if a[1] == 2:\n    return",
     ],
 )
 def test_prose_is_calm_and_has_no_places(text: str) -> None:

@@ -5,7 +5,11 @@ from training.linear import Case, Linear
 from training.measure import quantile, wilson
 from training.texts import ATTACKS, HARMLESS, Dice, Text, grammar, hidden, own
 
-FEW = b"[{idea: drop, core: true, words: [ignore, forget]}, {idea: rules, core: true, words: [rules]}, {idea: mail, words: [mail]}]"
+FEW = b"""
+- {idea: drop, core: true, words: [ignore, forget]}
+- {idea: rules, core: true, words: [rules]}
+- {idea: mail, words: [mail]}
+"""
 TEXTS = [
     *(Text(f"ignore the {word} rules", True, "", "") for word in ("old", "given", "whole")),
     *(Text(f"ignore the {word} mail", False, "", "") for word in ("old", "given", "whole")),
