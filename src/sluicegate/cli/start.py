@@ -13,6 +13,7 @@ from sluicegate.audit.checkpoint import NoteInvalid
 from sluicegate.audit.head import AuditDamaged, AuditRollback
 from sluicegate.cli.office import cause
 from sluicegate.core.errors import AuditUnavailable
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicyError
 from sluicegate.identity.first_start import FirstStart
@@ -52,7 +53,7 @@ def serve_forever() -> None:
         configure(settings.logging)
         with ThreadPoolExecutor(1) as beside:  # both take their time at the first start, and neither needs the other
             migrated = beside.submit(migrate.ensure, settings)
-            policies = Policies(settings.dlp, automata(settings))
+            policies = Policies(settings.dlp, automata(settings), built_in(automata(settings)))
             migrated.result()
         first = prepare(settings)
         server.run(_serve(settings, policies, first))
