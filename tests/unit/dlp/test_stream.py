@@ -50,7 +50,7 @@ def test_an_event_whose_text_is_all_gone_is_still_sent() -> None:
 
 def test_the_dialect_is_told_from_the_first_redaction_on() -> None:
     guard = guard_of(BY)
-    guard.feed([event("fine. "), event(SSN), event(", as it is")])
+    guard.feed([event("fine. "), event(SSN), event(", as it is, ")])
     dialect = guard._dialect
     assert isinstance(dialect, PlainDialect)
     assert dialect.told == 2
