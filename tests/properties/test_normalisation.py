@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001  look-alikes are what it is about
+
 """Laws of what is read in another way than it is written: in whole texts, in streams, and the same in both."""
 
 import base64

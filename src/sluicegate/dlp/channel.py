@@ -7,14 +7,10 @@ from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import Edit, Ledger, order
 from sluicegate.dlp.inspection import Inspection, in_order
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.rendered import SourceEdit, rendered
 
-_KEPT = 3 * CONTEXT_REACH
-"""Characters of context from which on they are dropped even while they cost nothing."""
 _AT_ONCE = 1_024
 """The most characters that are looked at in one go; more is as if it came in pieces."""
-
-SourceEdit = tuple[int, int, str]
-"""source[start:end] gives way to the text."""
 
 
 class TextChannel:
@@ -24,7 +20,6 @@ class TextChannel:
         """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
         self._work = work or inspection.work()
         self._scanner = inspection.scanner
-        self._open = inspection.scanner.quiet.open
         self.ledger: Ledger = inspection.ledger()
         self.length = 0
         """How much of the source has arrived."""
@@ -57,20 +52,7 @@ class TextChannel:
 
         To be asked for every piece that has text, in order.
         """
-        end = start + len(source)
-        if not self.edits or self.edits[0][0] >= end:
-            return None
-        parts: list[str] = []
-        at = start
-        while self.edits and self.edits[0][0] < end:
-            low, high, text = self.edits.pop(0)
-            parts += (source[at - start : low - start], text)
-            at = min(high, end)
-            if high > end:
-                self.edits.insert(0, (end, high, ""))
-                break
-        parts.append(source[at - start :])
-        return "".join(parts)
+        return rendered(self.edits, start, source)
 
     def _advance(self, text: str, final: bool) -> None:
         """Find what the new text completes, and move the mark to where more text could still change something."""
@@ -81,18 +63,7 @@ class TextChannel:
 
     def _look(self, text: str, *, final: bool) -> None:
         self._last = final
-        window = self._window + text
-        base = self._base
-        at = self._open(window, self._plain - base)
-        if at < 0:
-            at = self._scan(text, final)
-        else:
-            self._window = window
-            self._seen = base + len(window)
-            if len(window) > _KEPT:
-                self._drop()
-            at += base
-        self._plain = self._seen if final else at
+        self._plain = self._scan(text, final)
         views = self._views
         if hits := views.feed(text, self._plain, final=final):
             self._waiting.update(hits)
@@ -117,7 +88,7 @@ class TextChannel:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
                 self._waiting.update(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
         self._seen = base + len(window)
-        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :])
+        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :], window[: low - 1])
 
     def _take(self, before: int) -> None:
         """Work in the findings that end before a position up to which all of them are known."""

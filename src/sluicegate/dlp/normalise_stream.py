@@ -4,11 +4,12 @@ import re
 
 from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.encodings import SHORTEST, inside
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
+from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.normalise import folding, quoting
 from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import CALM
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.selection import Scan
 
 _KEPT = 4 * CONTEXT_REACH
 _DIGIT = re.compile("[0-9]")
@@ -17,7 +18,7 @@ _DIGIT = re.compile("[0-9]")
 class Views:
     """Positions count the characters of the text from its beginning."""
 
-    def __init__(self, scanner: Scanner, inner: Inner | None, longest: int, work: Work) -> None:
+    def __init__(self, scanner: Scan, inner: Inner | None, longest: int, work: Work) -> None:
         """`inner` finds within what is decoded; None where nothing is to be decoded. `longest` bounds a run."""
         self._scanner = scanner
         self._inner = inner

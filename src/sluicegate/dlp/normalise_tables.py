@@ -4,7 +4,7 @@ By character, never by context, so that a text folds the same however it is cut.
 Indic scripts and Thai, stay as they are: only what writes ASCII in another way is folded.
 """
 
-# ruff: noqa: RUF001  look-alikes are what it is about
+
 
 import unicodedata
 from collections.abc import Iterable

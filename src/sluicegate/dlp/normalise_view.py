@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from sluicegate.dlp.candidates import Work, grouped
 from sluicegate.dlp.encodings import readings, runs
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
+from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.normalise import Stage
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.selection import Scan
 from sluicegate.dlp.spread import numbers
 
 Inner = Callable[[str, str], Sequence[Hit]]
@@ -17,7 +18,7 @@ Inner = Callable[[str, str], Sequence[Hit]]
 class View:
     """Fed piece by piece. Positions that leave it are of the original; those within are of the view's own text."""
 
-    def __init__(self, stages: Sequence[Stage], scanner: Scanner, before: str, at: int, low: int) -> None:
+    def __init__(self, stages: Sequence[Stage], scanner: Scan, before: str, at: int, low: int) -> None:
         """`before` stands before what will be fed, which starts at `at`. No finding starts before `low` (of `before`)."""
         self._stages = stages
         self._scanner = scanner

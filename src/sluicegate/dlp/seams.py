@@ -39,7 +39,7 @@ def find_across(
             extra = count - sum(part.counts.get(rule, 0) for part in parts)
             if extra > 0:
                 counts[rule] = counts.get(rule, 0) + extra
-        _spread(run, found.edits, edits, spans)
+        _spread(run, text, found.edits, edits, spans)
 
 
 def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
@@ -70,6 +70,7 @@ def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
 
 def _spread(
     run: Sequence[tuple[int, int, int]],
+    text: str,
     across: Sequence[Edit],
     edits: MutableMapping[int, Sequence[Edit]],
     spans: Sequence[Span],
@@ -82,7 +83,9 @@ def _spread(
             start, end = max(edit.start, at), min(edit.end, at + high - low)
             if start < end:
                 label = edit.label if edit.start >= at else ""
-                mine.append(Edit(start - at + low, end - at + low, edit.rank, label))
+                whole = edit.start == start and edit.end == end
+                value = "" if whole else text[edit.start : edit.end]
+                mine.append(Edit(start - at + low, end - at + low, edit.rank, label, edit.group, edit.token, value))
         if mine:
             edits[index] = merged([*edits.get(index, ()), *mine], len(spans[index].text))
         at += high - low

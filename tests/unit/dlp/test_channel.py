@@ -20,11 +20,11 @@ def test_what_may_become_a_finding_is_held_and_no_more() -> None:
     assert channel.mark == len("Pay with ")
     channel.feed("11 1111")
     assert channel.mark == len("Pay with ")
-    channel.feed(".\nso, ")
+    channel.feed(".\nso ")
     assert channel.mark == channel.length
     assert channel.render(0, "Pay with 4111 1111 11") == "Pay with [CARD]"
     assert channel.render(21, "11 1111") == ""
-    assert channel.render(28, ".\nso, ") is None
+    assert channel.render(28, ".\nso ") is None
 
 
 def test_the_end_decides() -> None:

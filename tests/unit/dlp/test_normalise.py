@@ -1,4 +1,4 @@
-# ruff: noqa: RUF001  look-alikes are what it is about
+
 import pytest
 
 from sluicegate.dlp.normalise import folding, plainly, quoting
