@@ -204,7 +204,8 @@ def test_broad_excepts_stand_in_the_pipeline_only() -> None:
 
 def _safely(load: ast.Call) -> bool:
     """Whether the loader is PyYAML's safe one, which is also written in C."""
-    return any(given.arg == "Loader" and ast.unparse(given.value) in ("SafeLoader", "CSafeLoader") for given in load.keywords)
+    loaders = [ast.unparse(given.value) for given in load.keywords if given.arg == "Loader"]
+    return bool(loaders) and loaders[0] in ("SafeLoader", "CSafeLoader")
 
 
 def test_nothing_runs_data_as_code() -> None:

@@ -29,13 +29,13 @@ def crossed(every: Sequence[Bag], others: Sequence[Bag], ideas: Ideas) -> dict[s
 def thresholds(scores: Mapping[str, Sequence[float]]) -> tuple[float, float]:
     """From where on a text is likely an attack, and certainly one, given what `crossed` found.
 
-    Likely: 1 % of the texts full of trigger words score as much, and 0.75 % of the labelled sets' harmless texts.
+    Likely: 1 % of the texts full of trigger words score as much, and of the labelled sets' harmless texts.
     Certain: 0.1 % of all harmless texts do.
     """
     triggers = [score for name in TRIGGERS for score in scores[name]]
     sets = [score for name, group in scores.items() if not name.startswith("own") for score in group]
     every = [score for group in scores.values() for score in group]
-    likely = max(quantile(triggers, 0.01), quantile(sets, 0.0075))
+    likely = max(quantile(triggers, 0.01), quantile(sets, 0.01))
     return likely, max(likely, quantile(every, 0.001))
 
 
