@@ -42,7 +42,7 @@ class Views:
                 self._rules_low = min(plain, self.low)
                 return []
             calm = CALM.match(tail, self.low - base)
-            if calm is not None:
+            if calm is not None and not (final and _telling(tail, calm.start("open"))):
                 self.low = base + (len(tail) if final else calm.start("open"))
                 self._rules_low = min(plain, self.low)
                 if len(tail) > _KEPT:
@@ -89,3 +89,8 @@ class Views:
         if drop > 0:
             self._tail = self._tail[drop:]
             self._base += drop
+
+
+def _telling(tail: str, at: int) -> bool:
+    """Whether what was open when the text ended may hold something after all: a number, or enough to be decoded."""
+    return len(tail) - at >= SHORTEST or _DIGIT.search(tail, at) is not None
