@@ -18,10 +18,10 @@ SYNC = env -u VIRTUAL_ENV UV_PROJECT_ENVIRONMENT=.venv UV_PYTHON_DOWNLOADS=never
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
-.PHONY: help serve test check bench fix docs style types imports lock dev system
+.PHONY: help serve test check bench bench-detect fix docs style types imports lock dev system
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 serve: $(INSTALLED)  ## install what is missing, then serve on http://127.0.0.1:8080
 	@exec $(BIN)/sluicegate serve
@@ -34,6 +34,9 @@ check: style types imports lock test  ## everything that must hold before a chan
 bench: $(INSTALLED_DEV)  ## measure the gateway beside its peers
 	@tests/system-packages.sh bench
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-detect: $(INSTALLED_DEV)  ## score the detectors beside their peers on labelled sets
+	@$(BIN)/python -m bench.detection $(ARGS)
 
 fix: $(INSTALLED_DEV)  ## format, and repair what can be repaired
 	@$(BIN)/ruff check --fix --exit-zero --quiet

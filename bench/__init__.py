@@ -1,1 +1,1 @@
-"""Measurements: `python -m bench`, described in `docs/performance.md`."""
+"""Measurements: `python -m bench` (`docs/performance.md`) and `python -m bench.detection` (`docs/detection.md`)."""

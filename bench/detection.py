@@ -1,201 +1,106 @@
-"""`python -m bench.detection FOLDER`: what the shipped packs find in labelled sets, and what detection costs.
+"""`python -m bench.detection [PATH]`: what detectors find in labelled sets, ours beside its peers, on the same rows.
 
-FOLDER holds `pii.jsonl`, `secrets.jsonl.gz` and `benign.jsonl`: rows with `text`, `label` and `kind`. They are read where
-they stand, and no text of them is printed.
+PATH is a folder of JSON lines (`*.jsonl`, `*.jsonl.gz`), or one such file: rows with `text`, `label` (positive, negative;
+none in ordinary texts) and `kind` or `type`; `spans`, `form`, `weak` and `real_world` where they apply. They are read where
+they stand, and no text of them is printed. How it is scored: bench/detection_score.py; the peers: bench/detection_peers.py.
 """
 
 import argparse
-import gzip
-import json
-import time
-from collections.abc import Callable, Iterator
-from math import sqrt
+import sys
+from collections import Counter
 from pathlib import Path
-from typing import Any
 
-from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.findings import Action
-from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
-from sluicegate.dlp.policy import Policies
-from sluicegate.settings import Dlp
+from bench import detection_injection as injection
+from bench import detection_report as report
+from bench.detection_kinds import OURS
+from bench.detection_ours import shipped
+from bench.detection_peers import PEERS, Peer, Unavailable, ask
+from bench.detection_rows import Row, read
+from bench.detection_score import Finding, Scores, weakest
+from bench.systems import ROOT
+from sluicegate.dlp.classifier import ModelError
 
-Row = dict[str, Any]
-KINDS = {
-    "CREDIT_CARD": {"card"},
-    "IBAN_CODE": {"iban"},
-    "EMAIL_ADDRESS": {"email"},
-    "US_SSN": {"ssn", "tax_id"},
-    "CA_SIN": {"national_id", "ssn", "tax_id"},
-    "CRYPTO": {"crypto_wallet"},
-    "IMEI": {"device_id"},
-    "IP_ADDRESS": {"ip_address"},
-    "MAC_ADDRESS": {"mac_address"},
-    "DATE_TIME": {"date_of_birth"},
-    "PEM Private Key": {"private_key"},
-}
-"""The sets' names for kinds; others go by the ends of their names (ENDINGS)."""
-ENDINGS = {
-    ("PHONE_NUMBER", "MOBILE_NUMBER"): {"phone"},
-    ("PASSPORT",): {"passport"},
-    ("DRIVER_LICENSE", "FUEHRERSCHEIN"): {"driving_licence"},
-    ("HEALTH_INSURANCE", "NHS", "MBI"): {"health_id"},
-    ("BSNR", "LANR", "NPI", "MEDICAL_LICENSE"): {"health_id", "medical_licence"},
-    ("BANK_NUMBER", "ROUTING_NUMBER"): {"bank_account"},
-    ("VAT_ID",): {"vat", "tax_id", "business_id"},
-    ("VEHICLE_REGISTRATION", "LICENSE_PLATE", "KFZ"): {"licence_plate"},
-    ("ABN", "ACN", "BRN", "GSTIN", "HANDELSREGISTER", "ORGANISATIONSNUMMER"): {"business_id", "tax_id"},
-    (
-        *("NATIONAL_ID", "ID_NUMBER", "ID_CARD", "PERSONAL_IDENTITY_CODE", "PERSONNUMMER", "PESEL", "NINO"),
-        *(
-            "NRIC_FIN",
-            "NIE",
-            "NIF",
-            "FRN",
-            "TNIN",
-            "SOCIAL_SECURITY",
-            "TAX_ID",
-            "TAX_NUMBER",
-            "FISCAL_CODE",
-            "ITIN",
-            "TIN",
-            "PAN",
-        ),
-    ): {"national_id", "tax_id", "ssn"},
-}
-
-
-def wanted(name: str) -> tuple[str, set[str]]:
-    """What a set calls a kind, as this bench calls it and as the rules do; empty where no rule looks for such."""
-    if name in KINDS:
-        return sorted(KINDS[name])[0], KINDS[name]
-    found = next((kinds for endings, kinds in ENDINGS.items() if name.endswith(endings)), set[str]())
-    return sorted(found)[0] if found else "", found
-
-
-def rows(path: Path) -> Iterator[Row]:
-    content = path.read_bytes()
-    for line in (gzip.decompress(content) if path.suffix == ".gz" else content).splitlines():
-        yield json.loads(line)
-
-
-def share(hits: int, of: int) -> str:
-    """A share with its 95 % interval (Wilson), in per cent."""
-    if not of:
-        return "none"
-    p, z = hits / of, 1.96
-    middle, half = p + z * z / (2 * of), z * sqrt(p * (1 - p) / of + z * z / (4 * of * of))
-    low, high = ((middle + sign * half) / (1 + z * z / of) * 100 for sign in (-1, 1))
-    return f"{hits:4d}/{of:<4d} {p * 100:5.1f} % [{low:.1f}, {high:.1f}]"
-
-
-def microseconds(work: Callable[[], object], times: int) -> float:
-    """CPU time of one run: the best of five series."""
-    best = float("inf")
-    for _ in range(5):
-        start = time.process_time()
-        for _ in range(times):
-            work()
-        best = min(best, (time.process_time() - start) / times * 1e6)
-    return best
-
-
-def kinds_in(by: Inspection, text: str) -> set[str]:
-    return {by.scanner.rules[index].kind for index in by.find([("", text)])[0].counts}
-
-
-def personal(by: Inspection, folder: Path) -> None:
-    found: dict[tuple[str, str, str], list[bool]] = {}
-    for row in rows(folder / "pii.jsonl"):
-        kind, kinds = wanted(row["kind"])
-        if kinds and not row.get("weak"):
-            hit = bool(kinds & kinds_in(by, row["text"]))
-            found.setdefault((kind, row["label"], row["form"]), []).append(hit)
-    for (kind, label, form), hits in sorted(found.items()):
-        print(f"{kind:15} {label:9} {form:9} {share(sum(hits), len(hits))}")
-    for form in ("sentence", "bare"):
-        hits = [hit for (kind, label, where), all_ in found.items() if (label, where) == ("negative", form) for hit in all_]
-        print(f"{'all':15} {'negative':9} {form:9} {share(sum(hits), len(hits))}")
-
-
-def credentials(by: Inspection, folder: Path) -> None:
-    wanted = {"credential", "private_key"}
-    for label in ("positive", "negative"):
-        all_ = [row for row in rows(folder / "secrets.jsonl.gz") if row["label"] == label]
-        hits = [bool(wanted & kinds_in(by, row["text"])) for row in all_]
-        print(f"{'credentials':12} {label:9} {share(sum(hits), len(hits))}")
-        ours = ("aws", "openai", "anthropic", "github", "slack", "private key")
-        narrow = [hit for row, hit in zip(all_, hits, strict=True) if any(name in row["kind"].lower() for name in ours)]
-        print(f"{'  formats':12} {label:9} {share(sum(narrow), len(narrow))}  (kinds named {', '.join(ours)})")
-
-
-def benign(by: Inspection, folder: Path) -> None:
-    for lockfiles in (False, True):
-        texts = [row["text"] for row in rows(folder / "benign.jsonl") if (row["kind"] == "lockfile") is lockfiles]
-        per: dict[str, int] = {}
-        flagged = 0
-        for text in texts:
-            kinds = kinds_in(by, text)
-            flagged += bool(kinds)
-            for kind in kinds:
-                per[kind] = per.get(kind, 0) + 1
-        print(f"{'lock files' if lockfiles else 'ordinary':12} {'flagged':9} {share(flagged, len(texts))}  {per}")
-
-
-def cost(policies: Policies, by: Inspection, folder: Path) -> None:
-    prose = [
-        row["text"]
-        for row in rows(folder / "benign.jsonl")
-        if row["kind"] in ("prompt", "response", "docs", "prompt_real_user")
-    ]
-    joined = "\n".join(prose)
-    kilobyte, large = joined[5_000:6_024], joined[:100_000]
-    texts = [("content", kilobyte[at : at + 128]) for at in range(0, 1_024, 128)]
-    print(f"prompt of 1 KB, one text        {microseconds(lambda: by.find([('content', kilobyte)]), 2_000):8.1f} µs")
-    print(f"prompt of 1 KB, eight texts     {microseconds(lambda: by.find(texts), 2_000):8.1f} µs")
-    pieces = [large[at : at + REMEMBERED_FROM - 1] for at in range(0, len(large), REMEMBERED_FROM - 1)]
-    fresh = [("content", piece) for piece in pieces]
-    print(f"prompt of 100 KB, unseen        {microseconds(lambda: by.find(fresh), 20):8.1f} µs")
-    print(f"prompt of 100 KB, judged before {microseconds(lambda: by.find([('content', large)]), 20):8.1f} µs")
-    for size in (5, 12, 30):
-        held = fed = 0
-        start = time.process_time()
-        for text in prose[:300]:
-            channel = TextChannel(by)
-            for at in range(0, len(text), size):
-                channel.feed(text[at : at + size])
-                held, fed = held + channel.length - channel.mark, fed + 1
-        spent = (time.process_time() - start) / fed * 1e6
-        print(f"stream, {size:2d} characters an event  {spent:8.1f} µs, {held / fed:.1f} characters held on average")
-    near = {
-        "card numbers, wrong digit": " 4111 1111 1111 1112",
-        "social security, unused": " 000-12-3456",
-        "IBAN, wrong check": " GB82 WEST 1234 5698 7654 33",
-        "e-mail addresses (found)": " a@b.co",
-        "digits in one run": "1",
-        "beginnings of keys": "-----BEGIN " + "PRIVATE KEY-----",
-    }
-    for name, unit in near.items():
-        text = (unit * (1_000_000 // len(unit) + 1))[:1_000_000]
-        start = time.process_time()
-        by.find([("", text)])
-        print(f"1 MB of {name:27} {(time.process_time() - start) * 1e3:6.0f} ms")
-    print(f"compiled automata {policies.edition.scanner_bytes / 1e6:.2f} MB; version {policies.version}")
+DEFAULT = ROOT.parent / "shared" / "eval"
+WEAKEST = 15
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    start = time.perf_counter()
-    policies = Policies(Dlp())
-    print(f"compiled in {time.perf_counter() - start:.2f} s")
-    shipped = policies.policy("default").prompt
-    assert shipped is not None
-    scanner = shipped.scanner
-    by = Inspection(scanner, dict.fromkeys((rule.id for rule in scanner.rules), Action.ALERT), 1_000, Judged(20_000))
-    for part in (personal, credentials, benign):
-        part(by, folder)
-    cost(policies, by, folder)
+    """Score, print, and do what the options say. Ends with 1 if targets are missed that `--require` asks for."""
+    options = _options()
+    rows = read(options.path)
+    ours, version = shipped()
+    found = {OURS: [ours.find(row.text) for row in rows]}
+    if options.misses is not None:
+        for name, what in Scores(rows, found).missed(options.misses):
+            print(f"{name} {what}")
+        return
+    about = [_described(options.path, rows), f"{OURS}: policy `default`, version {version}"]
+    costs = {OURS: ours.per_kilobyte([row.text for row in rows])}
+    for peer in PEERS:
+        if peer.name in options.peers:
+            found |= _asked(peer, rows, about, costs)
+    lines = [*Scores(rows, found).lines, *injection.lines(rows, found[OURS], _classifier(about))]
+    costs = {f"all rows by {name}, µs per 1,000 characters": cost for name, cost in costs.items()}
+    costs = {} if options.no_cost else ours.cost(rows) | costs
+    done = report.Report(about, lines, costs, weakest(lines, WEAKEST))
+    _show(done, options)
+    if options.require and not done.met():
+        sys.exit(1)
+
+
+def _show(done: report.Report, options: argparse.Namespace) -> None:
+    if options.json:
+        print(done.as_json())
+    else:
+        print((report.markdown if options.markdown else report.plain)(done, full=options.full))
+    if options.write:
+        given = [each for each in sys.argv[1:] if Path(each) != options.path]
+        report.write(done, f'make bench-detect ARGS="{" ".join(given)}"')
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench.detection", description=__doc__)
+    parser.add_argument(
+        "path", type=Path, nargs="?", default=DEFAULT, help="a folder of JSON lines, or one file (%(default)s)"
+    )
+    parser.add_argument("--peers", nargs="*", choices=[peer.name for peer in PEERS], default=[peer.name for peer in PEERS])
+    parser.add_argument("--no-cost", action="store_true", help="leave out what depends on the machine")
+    parser.add_argument("--full", action="store_true", help="also each kind in each country")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--markdown", action="store_true", help="print Markdown")
+    parser.add_argument(
+        "--misses", metavar="KIND", help="print the ids of rows of a kind (kind.COUNTRY, family) that ours got wrong"
+    )
+    parser.add_argument("--require", action="store_true", help="end with 1 unless every target is met")
+    parser.add_argument("--write", action="store_true", help="put the tables into docs/detection.md")
+    return parser.parse_args()
+
+
+def _asked(peer: Peer, rows: list[Row], about: list[str], costs: dict[str, float]) -> dict[str, list[list[Finding]]]:
+    """What a peer found; nothing, and a line that says why, if it could not be asked."""
+    try:
+        asked = ask(peer, [row.text for row in rows])
+    except Unavailable as error:
+        about.append(f"{peer.name}: NOT MEASURED, {error}")
+        return {}
+    about.append(f"{', '.join(asked.found)}: {asked.version}")
+    costs[peer.name] = asked.seconds * 1e9 / max(1, sum(len(row.text) for row in rows))
+    return asked.found
+
+
+def _classifier(about: list[str]) -> injection.Classifier | None:
+    """The classifier of injections; none, and a line that says why, if it cannot be used."""
+    try:
+        return injection.shipped()
+    except ModelError as error:
+        about.append(f"classifier of injections: NOT MEASURED, {error}")
+        return None
+
+
+def _described(path: Path, rows: list[Row]) -> str:
+    """How many rows of what."""
+    counts = Counter(row.subject for row in rows)
+    return f"{path.name}: {len(rows)} rows (" + ", ".join(f"{count} {name}" for name, count in sorted(counts.items())) + ")"
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Writes the tables of docs/settings.md from `sluicegate.settings`: `make docs`.
 
-A test fails where the page is not what this writes. What a setting means stands below its line in settings.py; where its
+A test fails where the page is not what this writes. What a setting means stands below its line in the code; where its
 name and unit nearly say it, that module leaves it out and `MEANINGS` holds the sentence.
 """
 
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from sluicegate import settings
+from sluicegate import objects, settings
 
 PAGE = Path(__file__).with_name("settings.md")
 MARK = "<!-- From here on written by `make docs`; edit settings.py or docs/generate.py instead. -->"
@@ -139,9 +139,9 @@ def sections() -> list[tuple[str, type[BaseModel]]]:
 
 
 def meanings() -> dict[str, str]:
-    """`Class.field` → the sentence that says what it means, from settings.py and from here."""
+    """`Class.field` → the sentence that says what it means, from settings.py, objects.py and from here."""
     found = dict(MEANINGS)
-    for node in ast.parse(inspect.getsource(settings)).body:
+    for node in (node for module in (settings, objects) for node in ast.parse(inspect.getsource(module)).body):
         if isinstance(node, ast.ClassDef):
             for line, after in zip(node.body, node.body[1:], strict=False):
                 if isinstance(line, ast.AnnAssign) and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):

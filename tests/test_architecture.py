@@ -202,6 +202,11 @@ def test_broad_excepts_stand_in_the_pipeline_only() -> None:
     assert {name for name, _ in found} >= BROAD_EXCEPT.keys(), "the pipeline no longer fails closed"
 
 
+def _safely(load: ast.Call) -> bool:
+    """Whether the loader is PyYAML's safe one, which is also written in C."""
+    return any(given.arg == "Loader" and ast.unparse(given.value) in ("SafeLoader", "CSafeLoader") for given in load.keywords)
+
+
 def test_nothing_runs_data_as_code() -> None:
     found = []
     for name, tree in modules().items():
@@ -211,7 +216,7 @@ def test_nothing_runs_data_as_code() -> None:
                 continue
             if isinstance(node.func, ast.Name) and node.func.id in FORBIDDEN_CALLS:
                 found.append(f"{name}:{node.lineno}: {node.func.id}")
-            elif ast.unparse(node.func) in {f"yaml.{loader}" for loader in UNSAFE_YAML}:
+            elif ast.unparse(node.func) in {f"yaml.{loader}" for loader in UNSAFE_YAML} and not _safely(node):
                 found.append(f"{name}:{node.lineno}: {ast.unparse(node.func)}, which is not safe_load")
     report("runs data as code:", found)
 

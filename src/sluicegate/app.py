@@ -6,14 +6,20 @@ import logging
 import time
 from collections.abc import Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
-from sluicegate.core.dialect import Dialect
+from sluicegate.core.dialect import Bounds, Dialect, DialectName
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.documents import Documents
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import PolicySource
+from sluicegate.dlp.policy_rows import RowWatch
+from sluicegate.dlp.vault import Vault
+from sluicegate.doors import open_doors
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -54,8 +60,6 @@ log = logging.getLogger(__name__)
 COLLECT_EVERY = (20_000, 50, 50)
 """Exchanges leave no cycles behind, so looking for some after every 700 objects, as Python does, costs 4 % for nothing."""
 
-AUTOMATA = "automata"
-"""The folder in `data_dir` that keeps compiled guardrails."""
 
 STAGES = (Authenticate, Scope, Limit, InspectPrompt, Route, Call, InspectResponse, Record, Watch)
 """The request path, in run order; `tests/test_architecture.py` compares it with the folder."""
@@ -71,6 +75,18 @@ def surfaces() -> Mapping[str, Surface]:
         ("/anthropic/v1/messages", messages),
     )
     return {path: Surface(path, dialect) for path, dialect in mounted}
+
+
+def inspecting(policies: PolicySource, settings: Settings, documents: Documents) -> tuple[InspectPrompt, InspectResponse]:
+    """The stages that inspect prompt and answer; the playground and commands use them as the path does."""
+    vault = Vault(settings.dlp.max_sessions, settings.dlp.session_seconds)
+    prompt = InspectPrompt(policies, settings.server, documents, vault, settings.dlp.max_placeholders)
+    return prompt, InspectResponse(policies, settings.dlp, vault)
+
+
+def automata(settings: Settings) -> Path:
+    """The folder that keeps compiled guardrails."""
+    return Path(settings.dlp.automata_dir) if settings.dlp.automata_dir else settings.data_dir / "automata"
 
 
 def prepare(settings: Settings) -> FirstStart | None:
@@ -113,8 +129,14 @@ class Gateway:
         self.changes = ControlChanges(settings.data_dir / FILE)
         self.keyring = KeyRing(self.database, settings.identity, self.changes)
         self.policies = policies
+        self.rows = RowWatch(
+            self.database, ControlChanges(settings.data_dir / FILE), policies.adopt, settings.dlp.rows_seconds
+        )
+        self.documents = Documents(settings.dlp)
         self.pool = Pool(settings.upstream)
         self.catalog = Catalog(self.database, credential)
+        self.providers = providers(settings.upstream, self.pool)
+        open_doors(policies.doors, self.pool, self.catalog.deployment, self.providers)
         self.prices = listing.book_for(settings.limits)
         self.metrics = Metrics()
         self.traces = Traces(self.writer)
@@ -132,22 +154,26 @@ class Gateway:
         health = Health()
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
-        dialects = {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
-        call = Call(providers(settings.upstream, self.pool), dialects, health, settings.upstream)
+        inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
+        call = Call(self.providers, self._dialects(), health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
                 Scope(settings.server),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
-                InspectPrompt(self.policies, settings.server),
+                inspect_prompt,
                 Route(self.catalog, health),
                 call,
-                InspectResponse(self.policies, settings.dlp),
+                inspect_response,
                 Record(self.audit),
                 Watch(self.traces, self.metrics),
             ),
             call,
+            settings.dlp.heartbeat_seconds,
         )
+
+    def _dialects(self) -> Mapping[DialectName, Dialect]:
+        return {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
 
     def _show(self) -> None:
         """The state of queues and logs, beside what is counted per exchange."""
@@ -156,22 +182,32 @@ class Gateway:
         metrics.counter(
             "sluicegate_traces_dropped", "Trace rows that were dropped.", lambda: self.traces.dropped + writer.lost
         )
+        state = self.policies.state
         metrics.gauge(
-            "sluicegate_guardrails_stale", "1 while the policy file is broken and an older one is in force.", self._stale
+            "sluicegate_guardrails_stale",
+            "1 while the guardrail policies are broken and older ones are in force.",
+            lambda: 0.0 if state.failure is None else 1.0,
         )
-
-    def _stale(self) -> float:
-        return 0.0 if self.policies.failure is None else 1.0
+        metrics.gauge(
+            "sluicegate_guardrails_loaded_timestamp_seconds",
+            "When the guardrail policies were last read well, in seconds since the epoch.",
+            lambda: state.loaded_at,
+        )
+        metrics.counter(
+            "sluicegate_guardrails_failed_loads", "Readings of the guardrail policies that failed.", lambda: state.failed
+        )
 
     async def start(self) -> None:
         """Open the log, load what is compiled in memory, and begin to watch. Raises AuditRollback, AuditDamaged."""
         self.writer.start()
         await self.audit.start()
+        await self.rows.load(first=True)
         await self._reload()
         gc.collect()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
         gc.set_threshold(*COLLECT_EVERY)
-        self._tasks = [asyncio.ensure_future(self.policies.watch()), asyncio.ensure_future(self._offer_ollama())]
+        beside = (self.policies.watch(), self.rows.watch(), self._offer_ollama())
+        self._tasks = [asyncio.ensure_future(each) for each in beside]
 
     async def stop(self) -> None:
         """Settle what is under way, sign a last checkpoint and close everything; the server has stopped accepting."""
@@ -181,6 +217,8 @@ class Gateway:
         await self.audit.stop()
         await self.writer.stop()
         self.pool.close()
+        self.rows.close()
+        await self.documents.close()
         self.changes.close()
         self.database.close()
 
@@ -190,6 +228,7 @@ class Gateway:
 
     async def _reload(self) -> None:
         """Compile anew what was compiled from control data."""
+        await self.rows.load()
         await listing.refresh(self.prices, self.database, self.writer)
         await self.catalog.reload()  # last: a deployment that can be reached has its price
 
@@ -213,14 +252,23 @@ class Gateway:
         from sluicegate.web.admin.api import create
         from sluicegate.web.admin.context import AdminContext
         from sluicegate.web.peer import Peers
+        from sluicegate.web.trial import Trial
 
         settings = self._settings
+        limits = Bounds(settings.server.max_json_depth, settings.server.max_json_values)
+
+        def make(policies: PolicySource) -> tuple[InspectPrompt, InspectResponse]:
+            return inspecting(policies, settings, self.documents)
+
         return create(
             AdminContext(
                 database=self.database,
                 writer=self.writer,
                 log=self.audit,
                 keyring=self.keyring,
+                policies=self.policies,
+                trial=Trial(make, self.documents, settings.dlp.max_findings, limits),
+                dialects=self._dialects(),
                 on_change=self._reload,
                 settings=settings,
                 resolve=resolve,

@@ -45,8 +45,10 @@ class CallStage(Stage, Protocol):
 class Pipeline:
     """Runs exchanges through the stages, which stand in the order of their folder."""
 
-    def __init__(self, stages: Sequence[Stage], call: CallStage) -> None:
+    def __init__(self, stages: Sequence[Stage], call: CallStage, heartbeat_seconds: float = 15) -> None:
+        """A client whose events the guards hold back for `heartbeat_seconds` gets a sign of life."""
         self.stages = tuple(stages)
+        self._heartbeat = heartbeat_seconds
         self._call = call
         self._admitting = tuple([(stage.name, stage.admit) for stage in _overriding(self.stages, "admit")])
         self._guarding = tuple([stage.guard for stage in _overriding(self.stages, "guard")])
@@ -81,7 +83,7 @@ class Pipeline:
             async with self._call.open(exchange) as answer:
                 last = await self._relay(exchange, answer, send)
         except UpstreamRejected as error:
-            self._inspect_rejection(exchange, error)
+            await self._inspect_rejection(exchange, error)
             raise
         exchange.note_released(last)
         return last
@@ -100,6 +102,7 @@ class Pipeline:
         ended, read, note = exchange.dialect.ended, answer.read, exchange.note_released
         guards = [laid for guard in self._guarding if (laid := guard(exchange)) is not None]
         feeds = [guard.feed for guard in guards]
+        held, since = False, 0.0
         try:
             events = await read()
             if events:
@@ -112,19 +115,27 @@ class Pipeline:
                 for feed in feeds:
                     events = feed(events)
                 if over:
-                    return [*events, *_flush(guards)]
+                    return [*events, *await _flush(guards)]
                 if events:
+                    note(events)
+                    await send(events, False)
+                    held = False
+                elif not held:
+                    held, since = True, perf_counter()
+                elif perf_counter() - since > self._heartbeat:
+                    since = perf_counter()
+                    events = (exchange.dialect.heartbeat(),)
                     note(events)
                     await send(events, False)
                 events = await read()
             raise UpstreamError(Reason.UPSTREAM_TRUNCATED, "The provider's answer broke off before its end.")
         except UpstreamError:
-            if rest := _flush(guards):
+            if rest := await _flush(guards):
                 exchange.note_released(rest)
                 await send(rest, False)
             raise
 
-    def _inspect_rejection(self, exchange: Exchange, error: UpstreamRejected) -> None:
+    async def _inspect_rejection(self, exchange: Exchange, error: UpstreamRejected) -> None:
         """A provider's error may quote what policy forbids: its body passes the guards, or it is not passed on."""
         if exchange.first_event is not None:
             error.body = b""  # in mid-answer the client gets our own words, and the guards belong to the answer
@@ -134,7 +145,7 @@ class Pipeline:
         try:
             for guard in self._guarding:
                 if (laid := guard(exchange)) is not None:
-                    events = [*laid.feed(events), *laid.flush()]
+                    events = [*laid.feed(events), *await _over(laid)]
         except GatewayError:
             events = ()
         error.body = b"".join(event.raw for event in events)
@@ -173,12 +184,18 @@ def _until_end(ended: Callable[[Event], bool], events: Sequence[Event]) -> tuple
     return events, False
 
 
-def _flush(guards: Sequence[Guard]) -> Sequence[Event]:
+async def _flush(guards: Sequence[Guard]) -> Sequence[Event]:
     """What the guards still hold, each one's rest passed on through those after it."""
     rest: Sequence[Event] = ()
     for guard in guards:
-        rest = [*guard.feed(rest), *guard.flush()] if rest else guard.flush()
+        rest = [*guard.feed(rest), *await _over(guard)] if rest else await _over(guard)
     return rest
+
+
+async def _over(guard: Guard) -> Sequence[Event]:
+    """The rest of what one guard holds."""
+    rest = guard.flush()
+    return await rest if isinstance(rest, Awaitable) else rest
 
 
 def _outcome(error: GatewayError) -> Outcome:

@@ -12,11 +12,20 @@ from typing import Annotated, Any, Literal
 
 import yaml
 from dotenv import dotenv_values
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import Field, ValidationError
 
-from sluicegate.core.dialect import DialectName, Feature, SystemMode
-from sluicegate.core.identity import Classification, Period
-from sluicegate.core.provider import Place
+from sluicegate.objects import (
+    Bytes,
+    Count,
+    DeploymentSpec,
+    KeySpec,
+    OrganisationSpec,
+    ProviderSpec,
+    Seconds,
+    Section,
+    TeamSpec,
+    UseCaseSpec,
+)
 
 PREFIX = "SLUICEGATE_"
 FILE_VARIABLE = "SLUICEGATE_CONFIG"
@@ -24,23 +33,9 @@ CLIENT_VARIABLES = frozenset({"SLUICEGATE_KEY", "SLUICEGATE_URL"})
 """What `shell-init` sets for clients; not settings."""
 DEFAULT_FILE = "sluicegate.yaml"
 
-Seconds = Annotated[float, Field(gt=0, le=86_400)]
-Count = Annotated[int, Field(gt=0)]
-Bytes = Annotated[int, Field(gt=0)]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,127}$")]
-"""What people call an object: letters, digits and `. _ : / @ * -`, at most 128."""
-Wildcard = Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,127}$")]
-"""A name, or a wildcard such as `claude-*` or `*`."""
-
 
 class SettingsError(Exception):
     """A setting is unknown or has a wrong value; each line of the message names one, and what was expected."""
-
-
-class Section(BaseModel):
-    """A group of settings; an unknown name in it is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Server(Section):
@@ -134,16 +129,55 @@ class Dlp(Section):
 
     policies: str = ""
     """Path of the guardrail policy file, read again when it changes; empty means the one that ships."""
+    automata_dir: str = ""
+    """Folder in which compiled guardrails are kept for the next start, which then takes a fraction of a second; gateways may
+    share it, and whoever can write there decides what they find. Empty means `automata` in `data_dir`."""
+    rows_seconds: Seconds = 0.5
+    """How often guardrail policies that another process stored are looked for; those of the own API count at once."""
+    max_stored_policies: Count = 500
+    """Guardrail policies of the API that may be active at once; each may need automata of its own."""
+    max_rules: Count = 20_000
+    """Rules of the packs and of the policy file together."""
+    max_compiled_bytes: Bytes = 128 * 1024 * 1024
+    """What the automata of the rules that one policy looks for may take; a policy file with more is refused."""
     judged_texts: Count = 20_000
     """How many texts already judged are remembered, by digest."""
     max_findings: Count = 1_000
     """Findings kept per text; beyond it they are counted and the rest of the text is treated as found."""
     max_candidates: Count = 60_000
     """Candidates examined in one prompt, or in one event of an answer; beyond it that is refused: it would block others."""
+    max_decode_depth: Annotated[int, Field(ge=0, le=8)] = 3
+    """How many encodings around each other (base64, hexadecimal, gzip) are undone; 0 means none."""
+    max_encoded_run: Annotated[int, Field(ge=256, le=1_000_000)] = 8_192
+    """Characters of encoded text that are read as one; a longer run is read in pieces, and compressed text only up to it."""
     max_answer_channels: Count = 1_024
     """Choices, blocks and tool calls that one streamed answer may have."""
     max_held_bytes: Bytes = 1024 * 1024
     """What the stream guard may hold back of one answer."""
+    max_files: Count = 20
+    """Files (PDF, office) of one prompt whose text is read; what is beyond this bound or the next ones is unscannable."""
+    max_file_bytes: Bytes = 16 * 1024 * 1024
+    """Of one file that is read."""
+    max_file_pages: Count = 500
+    """Of one PDF; the rest is unscannable."""
+    max_file_characters: Count = 2_000_000
+    """Of text read from one file."""
+    file_timeout: Seconds = 10
+    """For all files of one prompt together, the wait for a reader included."""
+    file_readers: Count = 2
+    """Processes that read files, started when the first file comes."""
+    file_memory_bytes: Annotated[int, Field(ge=256 * 1024 * 1024)] = 1024 * 1024 * 1024
+    """Of address space that one of them may use."""
+    remembered_file_characters: Annotated[int, Field(ge=0)] = 4_000_000
+    """Of text read from files that is kept in memory, by digest, for when the same file is sent again; 0 keeps none."""
+    heartbeat_seconds: Seconds = 15
+    """After how long a client whose events are held back gets a sign of life, while the provider goes on sending."""
+    max_placeholders: Count = 10_000
+    """Values that may be tokenised in one exchange or session; what comes after is redacted."""
+    max_sessions: Count = 10_000
+    """Sessions whose placeholders are kept; beyond it the one used longest ago is forgotten."""
+    session_seconds: Seconds = 3_600
+    """How long placeholders of a session are kept after its last exchange."""
 
 
 class Upstream(Section):
@@ -201,119 +235,6 @@ class Demo(Section):
     ollama_url: str = "http://127.0.0.1:11434"
     """Asked once at start; its models are offered if it answers. Empty: not asked."""
     ollama_timeout: Seconds = 0.3
-
-
-class BudgetSpec(Section):
-    """A bound on spending; at least one of `usd` and `tokens`."""
-
-    period: Period
-    usd: Annotated[Decimal, Field(gt=0)] | None = None
-    tokens: Count | None = None
-
-
-class RateSpec(Section):
-    """Bounds per virtual key."""
-
-    requests_per_minute: Count | None = None
-    tokens_per_minute: Count | None = None
-    concurrent: Count | None = None
-
-
-class OrganisationSpec(Section):
-    """A tenant."""
-
-    name: Name
-
-
-class TeamSpec(Section):
-    """A team of an organisation."""
-
-    organisation: Name
-    name: Name
-    budgets: tuple[BudgetSpec, ...] = ()
-
-
-class UseCaseSpec(Section):
-    """The approved binding that a virtual key carries."""
-
-    organisation: Name
-    team: Name
-    name: Name
-    purpose: Annotated[str, Field(min_length=1, max_length=2_000)]
-    classification: Classification = Classification.INTERNAL
-    system_prompt: Annotated[str, Field(max_length=100_000)] | None = None
-    system_mode: SystemMode = SystemMode.APPEND
-    models: tuple[Wildcard, ...] = ()
-    """Names or wildcards (`claude-*`) that may be asked for; none allows nothing."""
-    features: frozenset[Feature] = frozenset()
-    tools: tuple[Wildcard, ...] = ("*",)
-    networks: tuple[str, ...] = ()
-    guardrail: Name = "default"
-    rate: RateSpec = RateSpec()
-    active: bool = True
-
-    @field_validator("networks")
-    @classmethod
-    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        from ipaddress import ip_network
-
-        for network in networks:
-            ip_network(network)
-        return networks
-
-
-class KeySpec(Section):
-    """A virtual key. In a file it is declared by its SHA-256, in hexadecimal: the key itself is nowhere."""
-
-    use_case: Name
-    organisation: Name
-    name: Name
-    principal: Annotated[str, Field(pattern=r"^(user|service_account):[^\s]{1,128}$")]
-    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    rate: RateSpec = RateSpec()
-    budgets: tuple[BudgetSpec, ...] = ()
-    expires_at: str | None = None
-    """RFC 3339."""
-
-
-class PriceSpec(Section):
-    """USD per million tokens; overrides the price list. What is not given is priced as its whole (`input`, `output`)."""
-
-    input: Annotated[Decimal, Field(ge=0)]
-    output: Annotated[Decimal, Field(ge=0)]
-    cached: Annotated[Decimal, Field(ge=0)] | None = None
-    cache_write: Annotated[Decimal, Field(ge=0)] | None = None
-
-
-class ProviderSpec(Section):
-    """An address and a credential. `preset` fills what is not given (`openai`, `anthropic`, `ollama`, …)."""
-
-    name: Name
-    preset: str | None = None
-    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")] = "http"
-    """`http`, `demo`, or the name of an entry point of the group `sluicegate.providers`."""
-    dialect: DialectName | None = None
-    base_url: str | None = None
-    credential: Annotated[str, Field(pattern=r"^(file|env):.+$")] | None = None
-    headers: dict[str, str] = {}
-    place: Place | None = None
-    region: str = ""
-
-
-class DeploymentSpec(Section):
-    """A model at a provider: `model` is what clients ask for, `upstream_model` what the provider calls it."""
-
-    name: Name
-    model: Name
-    provider: Name
-    upstream_model: str | None = None
-    place: Place | None = None
-    """Unless given, the provider's."""
-    region: str | None = None
-    order: int = 0
-    weight: Annotated[int, Field(ge=0, le=1_000)] = 1
-    max_output_tokens: Count = 32_768
-    price: PriceSpec | None = None
 
 
 class Settings(Section):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.automata import ENVIRON
 from tests.support.client import DIALECTS, LIMIT, answer
 from tests.support.evidence import assert_verified, entries
 from tests.support.gateway import READY, governed, running
@@ -39,7 +40,7 @@ class Chain:
         config = directory / "sluicegate.yaml"
         config.write_text(yaml.safe_dump(settings))
         environ = {name: value for name, value in os.environ.items() if not name.startswith("SLUICEGATE_")}
-        environ |= {"SLUICEGATE_CONFIG": str(config), "SLUICEGATE_DATA_DIR": str(directory / "data")}
+        environ |= ENVIRON | {"SLUICEGATE_CONFIG": str(config), "SLUICEGATE_DATA_DIR": str(directory / "data")}
         self.environ = environ | {"SLUICEGATE_SERVER__PORT": "0", "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(ROOT)}
 
     async def live(self, kills: int) -> None:

@@ -3,9 +3,11 @@
 import copy
 import json
 import re
+from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
@@ -84,6 +86,34 @@ def test_a_canary_in_what_a_string_holds_is_found_escaped_or_not(dialect: Dialec
     document["messages"].append({"role": "assistant", "content": "", "tool_calls": [call]})
     if dialect.name == "openai_chat":
         assert CANARY in texts(dialect, document)
+
+
+def uri(text: str, *, percent: bool) -> str:
+    return f"data:text/plain,{quote(text)}" if percent else f"data:text/csv;base64,{b64encode(text.encode()).decode()}"
+
+
+@pytest.mark.parametrize("percent", [False, True])
+@pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
+def test_a_canary_in_a_text_file_is_found_wherever_files_stand(dialect: Dialect, percent: bool) -> None:
+    """Where no file is expected, a data URI is one all the same, except where people write."""
+    original = rich(dialect)
+    found = 0
+    for number, (path, _, _, is_key) in enumerate(places(original)):
+        if is_key or STRUCTURAL.fullmatch(path):
+            continue
+        document = copy.deepcopy(original)
+        _, holder, key, _ = next(p for i, p in enumerate(places(document)) if i == number)
+        holder[key] = sent = uri(CANARY, percent=percent)
+        spans = dialect.spans(document).spans
+        assert any(CANARY in span.text or sent in span.text for span in spans), path
+        for span in [span for span in spans if CANARY in span.text]:
+            span.holder[span.key] = "gone"
+            found += 1
+            assert dialect.spans(document) is not None
+            assert CANARY not in json.dumps(document)
+            assert quote(CANARY) not in json.dumps(document)
+            assert b64encode(CANARY.encode()).decode()[:20] not in json.dumps(document)
+    assert found >= 15
 
 
 JSON = st.recursive(

@@ -8,10 +8,16 @@ from typing import Any
 import httpx
 from sqlalchemy import Connection
 
+from sluicegate.app import inspecting
 from sluicegate.audit.log import AuditLog
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.ids import new_id
 from sluicegate.core.provider import Place
+from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.documents import Documents
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.identity.changes import ControlChanges
 from sluicegate.identity.keyring import KeyRing
 from sluicegate.identity.keys import digest, hint, mint
@@ -19,14 +25,22 @@ from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.roles import Role
 from sluicegate.identity.sessions import Sessions
 from sluicegate.identity.throttle import LoginThrottle
-from sluicegate.settings import ProviderSpec, Settings, SettingsError
+from sluicegate.objects import ProviderSpec
+from sluicegate.settings import Dlp, Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer
 from sluicegate.web.admin.api import create
 from sluicegate.web.admin.context import AdminContext
+from sluicegate.web.trial import Trial
 
 NOW = 1_800_000_000.0
+POLICIES = """
+policies:
+  default: {prompt: {ticket: block, email: alert}, answer: {ticket: redact}}
+rules:
+  - {id: ticket, kind: ticket, severity: low, label: TICKET, pattern: 'T-[0-9]{4,6}'}
+"""
 PASSWORD = "correct horse battery staple"
 
 
@@ -45,7 +59,7 @@ class Tenant:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.organisation, self.team, self.use_case, self.key_id = (new_id() for _ in range(4))
+        self.organisation, self.team, self.use_case, self.key_id, self.guardrail = (new_id() for _ in range(5))
         self.key = mint()
 
     def insert(self, connection: Connection) -> None:
@@ -90,6 +104,9 @@ class Tenant:
             rotated_to=None,
             **within,
         )
+        guardrail = {"id": self.guardrail, "version": 1, "name": "mine", "note": "", "active": True, "created_by": "user:x"}
+        document = {"prompt": {"ticket": "redact"}, "answer": {}}
+        connection.execute(tables.guardrail.insert().values(**guardrail, document=document, created_at=NOW, **within))
 
 
 def put(connection: Connection, table: Any, **values: Any) -> None:
@@ -116,6 +133,11 @@ class World:
         self.settings = settings
         self.a, self.b = Tenant("a"), Tenant("b")
         self.changes = 0
+        path = settings.data_dir / "policies.yaml"
+        path.write_text(POLICIES)
+        documents = Documents(settings.dlp)
+        self.policies = Policies(Dlp(policies=str(path)))
+        self.stored = RowWatch(database, ControlChanges(settings.data_dir / "control.changed"), self.policies.adopt, 1)
         self.not_ready: str | None = None
         self.keyring = KeyRing(database, settings.identity, ControlChanges(settings.data_dir / "control.changed"))
         self.context = AdminContext(
@@ -123,6 +145,9 @@ class World:
             writer=writer,
             log=log,
             keyring=self.keyring,
+            policies=self.policies,
+            trial=Trial(lambda policies: inspecting(policies, settings, documents), documents, 100),
+            dialects={DialectName.OPENAI_CHAT: OpenAIChat(), DialectName.ANTHROPIC_MESSAGES: AnthropicMessages()},
             on_change=self._changed,
             settings=settings,
             resolve=resolve,
@@ -139,6 +164,7 @@ class World:
 
     async def _changed(self) -> None:
         self.changes += 1
+        await self.stored.load()
 
     async def _ready(self) -> str | None:
         return self.not_ready

@@ -15,6 +15,7 @@ from typing import Any
 
 from sluicegate.audit.stamped import Stamped, decode
 from sluicegate.store.journal import read
+from tests.support.automata import ENVIRON
 
 
 def _rows(directory: Path, query: str) -> list[Any]:
@@ -61,7 +62,10 @@ def traces(directory: Path) -> int:
 async def command(directory: Path, *arguments: str) -> tuple[int, str]:
     """Run a `sluicegate` command beside the gateway; its exit status and what it wrote."""
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SLUICEGATE_")}
-    environ |= {"SLUICEGATE_CONFIG": str(directory / "sluicegate.yaml"), "SLUICEGATE_DATA_DIR": str(directory / "data")}
+    environ |= ENVIRON | {
+        "SLUICEGATE_CONFIG": str(directory / "sluicegate.yaml"),
+        "SLUICEGATE_DATA_DIR": str(directory / "data"),
+    }
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "sluicegate", *arguments),
         stdout=asyncio.subprocess.PIPE,

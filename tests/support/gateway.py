@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from sluicegate.identity.keys import mint
+from tests.support.automata import ENVIRON
 
 READY = re.compile(r"^Sluicegate is ready at (http://\S+)$", re.M)
 
@@ -63,7 +64,7 @@ async def start(directory: Path, settings: Mapping[str, Any] | None = None, env:
     config.write_text(yaml.safe_dump(dict(settings or {})))
     environ = {name: value for name, value in os.environ.items() if not name.startswith("SLUICEGATE_")}
     environ |= {"SLUICEGATE_CONFIG": str(config), "SLUICEGATE_DATA_DIR": str(directory / "data")}
-    environ |= {"SLUICEGATE_SERVER__PORT": "0", "SLUICEGATE_DEMO__OLLAMA_URL": "", **(env or {})}
+    environ |= {"SLUICEGATE_SERVER__PORT": "0", "SLUICEGATE_DEMO__OLLAMA_URL": "", **ENVIRON, **(env or {})}
     with (directory / "stderr.log").open("ab") as errors:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "sluicegate", "serve"),

@@ -1,18 +1,23 @@
 """For tests of guardrails: policies compiled once, a dialect of two fields, and values that no file may hold whole."""
 
+from collections.abc import Awaitable, Sequence
 from functools import cache
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from sluicegate.core.decision import Decision
 from sluicegate.core.dialect import Piece
 from sluicegate.core.event import Event, sse, whole
+from sluicegate.core.stage import Guard
+from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.packs import Rule, shipped
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.settings import Dlp
+from tests.support.automata import KEPT
 
 CARD = "4111 1111 1111 1111"
 SSN = "536-22-8145"
@@ -28,13 +33,13 @@ PEM = (
 @cache
 def policies() -> Policies:
     """The policies that ship, compiled once for all tests of a run."""
-    return Policies(Dlp())
+    return Policies(Dlp(), KEPT)
 
 
 @cache
 def every_rule() -> Scanner:
     """All rules that ship, compiled."""
-    return Scanner([rule for pack in shipped()[0] for rule in pack.rules])
+    return Scanner([rule for pack in shipped()[0] for rule in pack.rules], KEPT)
 
 
 def inspection(actions: dict[str, Action], bound: int = 1_000) -> Inspection:
@@ -94,3 +99,20 @@ def answer(inspection: Inspection, pieces: list[str], *, json: bool = False) -> 
     events = [leaving for piece in pieces for leaving in guard.feed([event(piece, json=json)])]
     events += guard.flush()
     return read(events).get("0", ""), guard.decision()
+
+
+def written(policies: str, *detectors: Detector) -> Policies:
+    """Policies of a file that says this, with these detectors beside the patterns."""
+    with NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(policies)
+        file.flush()
+        return Policies(Dlp(policies=file.name), detectors=detectors)
+
+
+async def passed(guard: Guard, *batches: Sequence[Event]) -> list[Event]:
+    """What leaves of an answer whose events come in these batches."""
+    out: list[Event] = []
+    for batch in batches:
+        out += guard.feed(batch)
+    rest = guard.flush()
+    return [*out, *(await rest if isinstance(rest, Awaitable) else rest)]

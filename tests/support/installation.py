@@ -18,6 +18,7 @@ from sluicegate.identity.first_start import FirstStart
 from sluicegate.settings import Settings, load
 from sluicegate.store import migrate, tables
 from sluicegate.store.database import Database
+from tests.support.automata import ENVIRON
 
 
 class Installation:
@@ -43,7 +44,8 @@ class Installation:
 
     def env(self, **more: str) -> dict[str, str]:
         """The variables that name this installation."""
-        return {"SLUICEGATE_CONFIG": str(self.folder / "sluicegate.yaml"), "SLUICEGATE_DATA_DIR": str(self.data), **more}
+        here = {"SLUICEGATE_CONFIG": str(self.folder / "sluicegate.yaml"), "SLUICEGATE_DATA_DIR": str(self.data)}
+        return {**here, **ENVIRON, **more}
 
     def settings(self) -> Settings:
         """The settings in force."""

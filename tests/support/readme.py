@@ -11,6 +11,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.support.automata import ENVIRON
 from tests.support.gateway import READY
 
 ROOT = Path(__file__).parents[2]
@@ -100,6 +101,7 @@ class Session:
             "SLUICEGATE_DATA_DIR": str(self.directory / "data"),
             "SLUICEGATE_SERVER__PORT": "0",
             "SLUICEGATE_DEMO__OLLAMA_URL": "",
+            **ENVIRON,
         }
 
     async def _commands(self, lines: list[str]) -> str:

@@ -274,3 +274,43 @@ async def test_leaving_during_the_settle_costs_no_outcome() -> None:
         await task
     assert after.settled == [(Outcome.ANSWERED, Reason.ALLOWED)]
     assert client.received == []
+
+
+async def test_a_client_whose_events_are_held_gets_a_sign_of_life() -> None:
+    client = Client()
+    call = Call([text("a")], [text("b")], [text("c")], [text("d"), DONE])
+    exchange = make()
+    await Pipeline([call, Guarding()], call, heartbeat_seconds=0).run(exchange, client)
+    beat = exchange.dialect.heartbeat().raw
+    assert client.received == [beat, beat, *[text(each).raw for each in "abcd"], DONE.raw]
+    assert exchange.answer_bytes == sum(map(len, client.received))
+
+
+async def test_no_sign_of_life_is_needed_while_events_leave_or_shortly_after() -> None:
+    for guards, heartbeat in (((), 0.0), ((Guarding(),), 1_000.0)):
+        client = Client()
+        call = Call([text("a")], [text("b")], [text("c")], [DONE])
+        await Pipeline([call, *guards], call, heartbeat).run(make(), client)
+        assert client.received == [*[text(each).raw for each in "abc"], DONE.raw]
+
+
+async def test_a_guard_may_wait_for_its_last_word() -> None:
+    class Waiting(Hold):
+        async def flush(self) -> Sequence[Event]:  # type: ignore[override]  # as the protocol allows
+            await asyncio.sleep(0)
+            return super().flush()
+
+    class Late(Passive):
+        name = "s7_inspect_response"
+
+        def guard(self, _exchange: Exchange) -> Guard:
+            return Waiting()
+
+    client, call = Client(), Call([text("a")], [DONE])
+    await Pipeline([call, Late()], call).run(make(), client)
+    assert client.received == [text("a").raw, DONE.raw]
+    rejected = UpstreamRejected(400, b"{}", "no")
+    refused = Call(refused=rejected)
+    with pytest.raises(UpstreamRejected):
+        await Pipeline([refused, Late()], refused).run(make(), Client())
+    assert rejected.body == b"{}"

@@ -204,7 +204,7 @@ class _Owner:
             entry.use_case_version = grant.use_case.version
 
 
-_OWNERS = 1_024
+OWNERS = 1_024
 _owners: dict[str, _Owner] = {}
 """By key, those lately seen."""
 _NOBODY = _Owner(None)
@@ -216,7 +216,7 @@ def _owner(exchange: Exchange) -> _Owner:
         return _NOBODY
     owner = _owners.get(grant.key_id)
     if owner is None or owner.grant is not grant:
-        if len(_owners) >= _OWNERS:
+        if len(_owners) >= OWNERS:
             _owners.clear()
         owner = _owners[grant.key_id] = _Owner(grant)
     return owner

@@ -135,8 +135,10 @@ class AuditLog:
 
         Raises AuditUnavailable; the entry may then still become durable where only the wait was too long.
         """
+        item = Append(entry, spend)
         try:
-            await self._writer.submit(self._sequencer, Append(entry, spend))
+            if not self._writer.at_once(self._sequencer, item):
+                await self._writer.submit(self._sequencer, item)
         except (QueueFull, WriteFailed) as error:
             raise AuditUnavailable from error
 

@@ -6,6 +6,7 @@ from sluicegate.cli.audit import app as audit
 from sluicegate.cli.doctor import doctor
 from sluicegate.cli.keys import app as keys
 from sluicegate.cli.models import app as models
+from sluicegate.cli.policy import app as policy
 from sluicegate.cli.serve import serve
 from sluicegate.cli.shell_init import shell_init
 from sluicegate.cli.use_cases import app as use_cases
@@ -25,4 +26,5 @@ app.command("wrap", context_settings={"allow_extra_args": True, "ignore_unknown_
 app.add_typer(keys, name="keys")
 app.add_typer(use_cases, name="use-cases")
 app.add_typer(models, name="models")
+app.add_typer(policy, name="policy")
 app.add_typer(audit, name="audit")

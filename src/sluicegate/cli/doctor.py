@@ -4,13 +4,17 @@ import os
 import socket
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from sluicegate.cli.office import settings_or_exit
 from sluicegate.settings import Settings
+
+if TYPE_CHECKING:
+    from sluicegate.dlp.policy_rows import PolicyRow
 
 Check = Callable[[Settings], Iterator[str]]
 
@@ -84,16 +88,41 @@ def _audit(settings: Settings) -> Iterator[str]:
 
 
 def _guardrails(settings: Settings) -> Iterator[str]:
-    from sluicegate.dlp.policy import Policies, PolicyError
+    from sluicegate.app import automata
+    from sluicegate.dlp.policies import Policies
+    from sluicegate.dlp.policy import PolicyError, compile_edition
 
+    kept = automata(settings)
     try:
-        known = Policies(settings.dlp).edition.policies
+        path = Policies.path_of(settings.dlp)
+        edition = compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=_stored(settings))
     except PolicyError as error:
         yield str(error)
         return
+    known = {*edition.policies, *(name for _, name in edition.own)}
     for case in settings.use_cases:
         if case.guardrail not in known:
             yield f"use case {case.name}: no guardrail policy is called {case.guardrail!r}"
+
+
+def _stored(settings: Settings) -> "Sequence[PolicyRow]":
+    """The guardrail policies in the database; none where it is not there or cannot be read, which its own check tells."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from sluicegate.dlp.policy_rows import in_force
+    from sluicegate.store.database import Database, DatabaseError
+
+    try:
+        if not _made(settings):
+            return ()
+        database = Database(settings)
+        try:
+            with database.connect() as connection:
+                return in_force(connection)
+        finally:
+            database.close()
+    except (DatabaseError, SQLAlchemyError):
+        return ()
 
 
 def _providers(settings: Settings) -> Iterator[str]:

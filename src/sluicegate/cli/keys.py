@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from sluicegate.cli.office import Office, fail, office, table
 from sluicegate.identity import issuing
 from sluicegate.identity.issuing import Issued, NotValid
-from sluicegate.settings import Name
+from sluicegate.objects import Name
 from sluicegate.store import tables
 
 app = typer.Typer(help="Virtual keys: create (shown once), list, revoke, rotate.", no_args_is_help=True)

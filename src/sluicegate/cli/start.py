@@ -8,12 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
-from sluicegate.app import AUTOMATA, Gateway, prepare
+from sluicegate.app import Gateway, automata, prepare
 from sluicegate.audit.checkpoint import NoteInvalid
 from sluicegate.audit.head import AuditDamaged, AuditRollback
 from sluicegate.cli.office import cause
 from sluicegate.core.errors import AuditUnavailable
-from sluicegate.dlp.policy import Policies, PolicyError
+from sluicegate.dlp.policies import Policies
+from sluicegate.dlp.policy import PolicyError
 from sluicegate.identity.first_start import FirstStart
 from sluicegate.insight.logs import configure
 from sluicegate.settings import Settings, SettingsError, load
@@ -51,7 +52,7 @@ def serve_forever() -> None:
         configure(settings.logging)
         with ThreadPoolExecutor(1) as beside:  # both take their time at the first start, and neither needs the other
             migrated = beside.submit(migrate.ensure, settings)
-            policies = Policies(settings.dlp, settings.data_dir / AUTOMATA)
+            policies = Policies(settings.dlp, automata(settings))
             migrated.result()
         first = prepare(settings)
         server.run(_serve(settings, policies, first))

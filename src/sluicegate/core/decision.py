@@ -55,6 +55,8 @@ class Reason(StrEnum):
     PROMPT_BLOCKED = "prompt_blocked"
     PROMPT_REDACTED = "prompt_redacted"
     PROMPT_ALERTED = "prompt_alerted"
+    PROMPT_TOKENISED = "prompt_tokenised"
+    PROMPT_REROUTED = "prompt_rerouted"
     PROMPT_UNSCANNABLE = "prompt_unscannable"
     # s5_route
     ROUTED = "routed"

@@ -93,12 +93,23 @@ class Span(msgspec.Struct, gc=False):
     """One governed string of a request: where it stands, and what it says."""
 
     holder: Any
-    """The dictionary or list that holds it."""
+    """The dictionary or list that holds it, or what takes a new text in their way (a text inside data)."""
     key: str | int
     text: str
     place: Place
     form: Form = Form.TEXT
     nested: Nested | None = None
+    file: str = ""
+    """The kind of file it was read from, in which nothing can be replaced (`pdf`); empty for what the document says."""
+
+
+class File(msgspec.Struct, gc=False):
+    """A file of a request, of a kind whose text takes time to read."""
+
+    kind: str
+    data: str
+    """In base64, as the request has it."""
+    place: Place
 
 
 class Bounds(msgspec.Struct, frozen=True, gc=False):
@@ -119,6 +130,8 @@ class Reading(msgspec.Struct, gc=False):
     depth: int = BOUNDS.depth
     values: int = BOUNDS.values
     """How many values JSON inside strings may still hold."""
+    files: list[File] = msgspec.field(default_factory=list)
+    """Files that are still to be read; what cannot be read of them belongs to `unread`."""
 
 
 class Piece(msgspec.Struct, gc=False):
@@ -200,6 +213,9 @@ class Dialect(Protocol):
 
     def tool_calls(self, event: Event) -> Sequence[str]:
         """The names of tools that this event starts to call."""
+
+    def heartbeat(self) -> Event:
+        """An event that says nothing, to keep the connection alive while events are held back."""
 
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """The error as this API's clients know it: a JSON body, or with `streaming` the event bytes that end a stream."""

@@ -71,6 +71,7 @@ EXPLAINED: Mapping[Reason, str] = {
     Reason.PROMPT_BLOCKED: "The request holds data that policy does not let through.",
     Reason.PROMPT_UNSCANNABLE: "The request holds content that cannot be inspected, which policy does not let through.",
     Reason.NO_PERMITTED_ROUTE: "No deployment that this use case's data may reach can take this request.",
+    Reason.CONTROL_FAILED: "A control could not run, so nothing is answered.",
     Reason.ANSWER_BLOCKED: "The answer held data that policy does not let through.",
 }
 """What a client is told of a refusal; `detail` of the decision adds names and counts in the audit entry."""

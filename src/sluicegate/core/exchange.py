@@ -120,6 +120,8 @@ class Exchange:
     """Whether a stage changed the document, so that it must be serialised again."""
     on_prem_only = False
     """Whether the prompt's inspection found what only an on-prem deployment may see."""
+    sealed_values = b""
+    """What the placeholders of the prompt stand for, encrypted (`dlp/vault.py`); empty where it has none."""
     intended: int | None = None
     """How many decisions the intent entry holds; None while none was tried."""
     spend: tuple[Spend, ...] = ()

@@ -76,8 +76,11 @@ class Grant(msgspec.Struct, frozen=True, kw_only=True):
     key_name: str
     organisation: str
     team: str
+    team_name: str = ""
     principal: str
-    """The user or service account the key is bound to, `user:<id>` or `service_account:<name>`."""
+    """The user or service account the key is bound to, `user:<name or id>` or `service_account:<name>`."""
+    role: str = ""
+    """The role of that user, or `service_account`; empty for a user nobody knows."""
     use_case: UseCase
     rate: RateLimit
     budgets: tuple[Budget, ...]

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 
-_REMEMBERED = 4_096
+REMEMBERED = 4_096
 _names: dict[str, str] = {}
 """Texts lately seen that read as names: as short as names are."""
 
@@ -17,7 +17,7 @@ def named(text: str) -> str:
 
 def _named(text: str) -> str:
     if NAME.fullmatch(text):
-        if len(_names) >= _REMEMBERED:
+        if len(_names) >= REMEMBERED:
             _names.clear()
         _names[text] = text
         return text

@@ -1,6 +1,6 @@
 """A stage of the request path, and the filter it may lay over the answer."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Protocol
 
 from sluicegate.core.decision import ALLOWED, Decision
@@ -14,8 +14,8 @@ class Guard(Protocol):
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         """Take the next events; return those that may leave now, in order."""
 
-    def flush(self) -> Sequence[Event]:
-        """The answer is over: return the rest."""
+    def flush(self) -> Sequence[Event] | Awaitable[Sequence[Event]]:
+        """The answer is over: return the rest; from a guard that must wait for somebody, an awaitable."""
 
 
 class Stage(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluicegate.core.dialect import Json, Piece
+from sluicegate.core.encoded import is_base64
 from sluicegate.core.event import Event
 from sluicegate.dialects.answers import Told, document_of, govern, is_name, plain_kind
-from sluicegate.dialects.walk import is_base64
 
 _LONGEST_STOP = 64
 _USES = ("tool_use", "server_tool_use", "mcp_tool_use")

@@ -10,7 +10,7 @@ import msgspec
 
 from sluicegate.core.dialect import BOUNDS, Ask, Bounds, DialectName, Json, Piece, Reading, SystemEdit, SystemMode
 from sluicegate.core.errors import GatewayError, UpstreamRejected
-from sluicegate.core.event import Event, frame
+from sluicegate.core.event import Event, frame, sse
 from sluicegate.core.usage import Usage
 from sluicegate.dialects import anthropic_request
 from sluicegate.dialects.answers import explained, tokens
@@ -110,6 +110,10 @@ class AnthropicMessages:
         """The names in the `tool_use` blocks that begin here, those of hosted and MCP tools among them."""
         known = event.told
         return known.calls if type(known) is MessagesTold else told(event).calls
+
+    def heartbeat(self) -> Event:
+        """The event `ping`, which may come anywhere in a stream."""
+        return sse({"type": "ping"}, "ping")
 
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """`{"type": "error", "error": {type, message}, "request_id"}`; in a stream as the event `error`."""

@@ -67,7 +67,7 @@ def _source(kind: str) -> Rule:
         {
             "base64": fields({"type": words("base64"), "media_type": _MEDIA, "data": blob(kind)}),
             "url": fields({"type": words("url"), "url": address(kind)}),
-            "file": fields({"type": words("file"), "file_id": reference(kind)}),
+            "file": fields({"type": words("file"), "file_id": reference}),
             "content": fields({"type": words("content"), "content": each(_simple)}),
         },
         plain,
@@ -148,7 +148,7 @@ _block = by(
         "document": fields(
             {
                 "type": words("document"),
-                "source": _source("document"),
+                "source": _source("file"),
                 "title": text,
                 "context": text,
                 "citations": fields({"enabled": knob}),
@@ -169,9 +169,7 @@ _block = by(
         "bash_code_execution_tool_result": _HOSTED_RESULT,
         "text_editor_code_execution_tool_result": _HOSTED_RESULT,
         "tool_search_tool_result": _HOSTED_RESULT,
-        "container_upload": fields(
-            {"type": words("container_upload"), "file_id": reference("file"), "cache_control": _CACHE}
-        ),
+        "container_upload": fields({"type": words("container_upload"), "file_id": reference, "cache_control": _CACHE}),
     },
     _unknown_block,
 )

@@ -138,6 +138,10 @@ class OpenAIChat:
         known = event.told
         return known.calls if type(known) is ChatTold else told(event).calls
 
+    def heartbeat(self) -> Event:
+        """A comment, which readers of server-sent events skip."""
+        return Event(b": held\n\n", b"")
+
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """`{"error": {message, type, param, code}}` and the exchange's id; in a stream an event that no `[DONE]` follows."""
         if isinstance(error, UpstreamRejected) and error.body and not streaming:

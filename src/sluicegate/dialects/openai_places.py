@@ -33,9 +33,9 @@ _PART = fields(
         "image_url": fields({"url": address("image"), "detail": words("auto", "low", "high", "original")}),
         "video_url": fields({"url": address("video")}),
         "audio_url": fields({"url": address("audio")}),
-        "document_url": address("document"),
+        "document_url": address("file"),
         "input_audio": fields({"data": blob("audio"), "format": words("wav", "mp3")}),
-        "file": fields({"file_data": blob("file"), "file_id": reference("file"), "filename": text}),
+        "file": fields({"file_data": blob("file"), "file_id": reference, "filename": text}),
         "prompt_cache_breakpoint": _CACHE,
     }
 )
@@ -61,7 +61,7 @@ _MESSAGE: dict[str, Rule] = {
     "tool_calls": each(_CALL),
     "tool_call_id": identifier,
     "function_call": fields({"name": text, "arguments": nested}, at=Place.TOOL_ARGUMENTS),
-    "audio": fields({"id": reference("audio")}),
+    "audio": fields({"id": reference}),
 }
 _PLACES = {
     "system": Place.SYSTEM,

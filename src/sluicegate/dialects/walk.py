@@ -10,35 +10,29 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sluicegate.core.dialect import Form, Nested, Place, Reading, Span
+from sluicegate.core.encoded import is_base64
+from sluicegate.dialects import files
 from sluicegate.dialects.document import nested as read_nested
 
 Rule = Callable[[Any, Any, Any, Place, Reading], None]
 """Takes a value, what holds it, under which key, whose text it is, and where to note the spans."""
 
-_BASE64 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=_-\r\n"
 _IDENTIFIER = re.compile(
-    r"(?:call|toolu|srvtoolu|mcptoolu|ctc|fc|chatcmpl|chatcmpl-tool|msg|file|container|audio|resp|run)[_-][A-Za-z0-9_-]{4,96}"
-    r"|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-    r"|(?=[0-9]{0,8}[A-Za-z])[A-Za-z0-9]{9}"
+    r"(?:(?:call|(?:toolu|msg)(?:_bdrk|_vrtx)?|srvtoolu|mcptoolu|ctc|fc|chatcmpl|chatcmpl-tool|file|container|audio|resp|run)"
+    r"[_-](?:[A-Za-z0-9]{4,96}|(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})))"
+    r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+    r"|[A-Za-z0-9]{9}"
 )
 """Identifiers as the providers make them: prefixed, a UUID, or nine letters and digits (Mistral)."""
+_LONG_RUN = re.compile(r"[0-9]{8}")
+"""What has so many digits in a row could be a number of somebody's."""
+_LONG_DIGITS = re.compile(r"[0-9]{12}")
 _PLAIN_NUMBER = 10_000_000
 """Numbers below this are settings; from here on they are long enough to be somebody's."""
 _PLAIN_DIGITS = 8
 _SHORTEST_OPAQUE = 64
-
-
-def is_base64(text: str) -> bool:
-    """Whether `text` holds nothing but the alphabets of base64 (RFC 4648, both of them) and line ends."""
-    return text.isascii() and not text.encode().translate(None, _BASE64)
-
-
-def data_url(text: str) -> bool:
-    """Whether `text` is a base64 data URL (RFC 2397) with nothing readable in it but its media type."""
-    if text[:5].lower() != "data:":
-        return False
-    head, _, data = text.partition(",")
-    return len(head) <= 100 and head.endswith(";base64") and is_base64(data)
+_SHORTEST_DATA = 32
+"""Characters from which on a data URI is decoded where nobody expects one; a shorter one is a text like any other."""
 
 
 def free(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
@@ -57,7 +51,12 @@ def _free(value: Any, holder: Any, key: Any, place: Place, out: Reading, within:
         value, holder, key, is_key = stack.pop()
         kind = type(value)
         if kind is str:
-            spans.append(Span(holder, key, value, place, Form.KEY if is_key else Form.TEXT, within))
+            if len(value) >= _SHORTEST_DATA and value[4] == ":" and not is_key:
+                taken = files.url(value, files.Link(holder, key, place, within), out, "file")
+            else:
+                taken = False
+            if not taken:
+                spans.append(Span(holder, key, value, place, Form.KEY if is_key else Form.TEXT, within))
         elif kind is dict:
             for name in reversed(value):
                 stack.append((name, value, name, True))
@@ -95,15 +94,15 @@ def knob(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
 
 
 def opaque(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
-    """A signature or other base64 that only its provider reads, longer than any credential."""
-    if type(value) is str and len(value) >= _SHORTEST_OPAQUE and is_base64(value):
+    """A signature or other base64 that only its provider reads, longer than any credential, and no long number in it."""
+    if type(value) is str and len(value) >= _SHORTEST_OPAQUE and is_base64(value) and not _LONG_DIGITS.search(value):
         return
     text(value, holder, key, place, out)
 
 
 def identifier(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
     """An identifier that a provider made; one that does not look like any is governed."""
-    if type(value) is str and _IDENTIFIER.fullmatch(value):
+    if type(value) is str and _IDENTIFIER.fullmatch(value) and not _LONG_RUN.search(value):
         return
     text(value, holder, key, place, out)
 
@@ -135,41 +134,46 @@ def words(*known: str) -> Rule:
 
 
 def blob(kind: str) -> Rule:
-    """Base64 data of an image, sound or file: noted as unread. What is no base64 is governed as well."""
+    """Base64 data of an image, sound or file, maybe as a data URI: read, or noted as unread. What is neither is governed."""
 
     def rule(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
         if value is None:
             return
-        out.unread.append(kind)
-        if type(value) is not str or not (is_base64(value) or data_url(value)):
-            text(value, holder, key, place, out)
+        if type(value) is not str:
+            out.unread.append(kind)
+        elif value[:5].lower() == "data:":
+            if files.url(value, files.Link(holder, key, place), out, kind):
+                return
+        else:
+            media = holder.get("media_type") if type(holder) is dict else None
+            if files.base64(value, media if type(media) is str else "", files.Link(holder, key, place), out, kind):
+                return
+        text(value, holder, key, place, out)
 
     return rule
 
 
 def address(kind: str) -> Rule:
-    """A URL of what cannot be read here: data in it is opaque, any other address is governed text."""
+    """A URL: data in it is read, or noted as unread; any other address is governed text, and what it names is elsewhere."""
 
     def rule(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
         if value is None:
             return
-        out.unread.append(kind)
-        if type(value) is not str or not data_url(value):
-            text(value, holder, key, place, out)
+        if type(value) is not str or value[:5].lower() != "data:":
+            out.unread.append("remote")
+        elif files.url(value, files.Link(holder, key, place), out, kind):
+            return
+        text(value, holder, key, place, out)
 
     return rule
 
 
-def reference(kind: str) -> Rule:
+def reference(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
     """An identifier of what is kept at the provider, and so cannot be read here."""
-
-    def rule(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
-        if value is None:
-            return
-        out.unread.append(kind)
-        identifier(value, holder, key, place, out)
-
-    return rule
+    if value is None:
+        return
+    out.unread.append("remote")
+    identifier(value, holder, key, place, out)
 
 
 def each(item: Rule) -> Rule:

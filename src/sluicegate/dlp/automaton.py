@@ -1,4 +1,4 @@
-"""One compiled set of patterns (hyperscan), kept on disk so that the next start need not compile it again.
+"""Compiled sets of patterns (hyperscan), kept on disk so that the next start need not compile them again.
 
 A kept automaton is named by the digest of what it was compiled from, and begins with the digest of its own bytes: one that
 does not hold is compiled anew. What cannot be kept is only slower.
@@ -6,7 +6,9 @@ does not hold is compiled anew. What cannot be kept is only slower.
 
 import os
 import platform
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import version
@@ -16,10 +18,10 @@ import hyperscan
 
 from sluicegate.dlp.packs import RuleError
 
-MAX_BYTES = 64 * 1024 * 1024
-"""The most bytes that one compiled automaton may take."""
+MAX_BYTES = 128 * 1024 * 1024
+"""The most bytes that compiled automata may take together, unless a setting says otherwise."""
 UNBOUNDED = 1 << 60
-MAX_KEPT = 64
+MAX_KEPT = 4_096
 """Automata kept in the folder; beyond it the ones unused longest go."""
 _DIGEST = 32
 
@@ -66,6 +68,36 @@ class Automaton:
         return True if len(self._found) > self._most else None  # True ends the scan
 
 
+class Workshop:
+    """Compiles automata beside each other: hyperscan leaves the interpreter to others while it works."""
+
+    def __init__(self, kept: Path | None, threads: int, max_bytes: int = MAX_BYTES) -> None:
+        """`kept` is a folder of compiled automata, `threads` how many are made at once, `max_bytes` their size together."""
+        self._kept = kept
+        self._left = max_bytes
+        self._max_bytes = max_bytes
+        self._lock = threading.Lock()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="automata")
+
+    def order(self, expressions: Sequence[Expression]) -> Callable[[], Automaton]:
+        """Begin; what is given waits for the automaton. It raises hyperscan.HyperscanError, RuleError."""
+        return self._pool.submit(self._make, expressions).result
+
+    def _make(self, expressions: Sequence[Expression]) -> Automaton:
+        automaton = Automaton(expressions, self._kept)
+        with self._lock:
+            self._left -= automaton.size
+        if self._left < 0:
+            raise RuleError(f"the rules together compile to more than {self._max_bytes} bytes (dlp.max_compiled_bytes)")
+        return automaton
+
+    def close(self) -> None:
+        """End the threads; what was not begun is not compiled."""
+        self._pool.shutdown(cancel_futures=True)
+        if self._kept is not None:
+            _prune(self._kept)
+
+
 def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
     database.compile(
@@ -73,8 +105,6 @@ def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
         ids=[number for number, _, _ in expressions],
         flags=[flags for _, _, flags in expressions],
     )
-    if database.size() > MAX_BYTES:
-        raise RuleError(f"the rules together compile to {database.size()} bytes; at most {MAX_BYTES} are allowed")
     return database
 
 
@@ -106,10 +136,14 @@ def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Dat
     data = hyperscan.dumpb(database)
     with suppress(OSError):
         kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}.part")
+        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(sha256(data).digest() + data)
         part.replace(path)
+
+
+def _prune(kept: Path) -> None:
+    with suppress(OSError):
         found = sorted(kept.glob("*.automaton"), key=lambda each: each.stat().st_mtime, reverse=True)
         for old in found[MAX_KEPT:]:
             old.unlink()

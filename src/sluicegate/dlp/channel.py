@@ -2,16 +2,15 @@
 
 from collections.abc import Iterator
 
+from sluicegate.dlp.candidates import Work, grouped
 from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.findings import Edit, Ledger, order
-from sluicegate.dlp.inspection import Inspection, Work, grouped
+from sluicegate.dlp.inspection import Inspection, in_order
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.rendered import SourceEdit, rendered
 
-_KEPT = 3 * CONTEXT_REACH
-"""Characters of context from which on they are dropped even while they cost nothing."""
-
-SourceEdit = tuple[int, int, str]
-"""source[start:end] gives way to the text."""
+_AT_ONCE = 1_024
+"""The most characters that are looked at in one go; more is as if it came in pieces."""
 
 
 class TextChannel:
@@ -21,7 +20,6 @@ class TextChannel:
         """`work` is shared by the channels of an answer; whoever owns it fills it up again for each event."""
         self._work = work or inspection.work()
         self._scanner = inspection.scanner
-        self._open = inspection.scanner.quiet.open
         self.ledger: Ledger = inspection.ledger()
         self.length = 0
         """How much of the source has arrived."""
@@ -35,6 +33,10 @@ class TextChannel:
         self._base = -1  # the position of the window's first character
         self._seen = 0  # how much of the text was scanned for ends
         self._settled = 0  # like `mark`, in the text
+        self._plain = 0  # from where on the text as it stands is open
+        self._views = inspection.views(self._work)
+        self._waiting: set[Hit] = set()  # those that other findings may still come before
+        self._last = False  # whether nothing of the text follows
         self._pending: list[Edit] = []
         self._covering: list[Edit] = []
 
@@ -50,42 +52,33 @@ class TextChannel:
 
         To be asked for every piece that has text, in order.
         """
-        end = start + len(source)
-        if not self.edits or self.edits[0][0] >= end:
-            return None
-        parts: list[str] = []
-        at = start
-        while self.edits and self.edits[0][0] < end:
-            low, high, text = self.edits.pop(0)
-            parts += (source[at - start : low - start], text)
-            at = min(high, end)
-            if high > end:
-                self.edits.insert(0, (end, high, ""))
-                break
-        parts.append(source[at - start :])
-        return "".join(parts)
+        return rendered(self.edits, start, source)
 
     def _advance(self, text: str, final: bool) -> None:
         """Find what the new text completes, and move the mark to where more text could still change something."""
-        window = self._window + text
-        base = self._base
-        at = self._open(window, self._settled - base)
-        if at < 0:
-            at = self._scan(text, final)
-        else:
-            self._window = window
-            self._seen = base + len(window)
-            if len(window) > _KEPT:
-                self._drop()
-            at += base
-        self._settle(self._seen if final else at)
+        while len(text) > _AT_ONCE:
+            self._look(text[:_AT_ONCE], final=False)
+            text = text[_AT_ONCE:]
+        self._look(text, final=final)
+
+    def _look(self, text: str, *, final: bool) -> None:
+        self._last = final
+        self._plain = self._scan(text, final)
+        views = self._views
+        if hits := views.feed(text, self._plain, final=final):
+            self._waiting.update(hits)
+        at = self._plain if self._plain < views.low else views.low
+        if self._waiting:
+            self._take(self._seen + 1 if final else at)
+            at = min(at, *(hit.start for hit in self._waiting)) if self._waiting else at
+        self._settle(at)
 
     def _scan(self, text: str, final: bool) -> int:
-        """Take the findings that `text` completes; from where on more text could still make one."""
+        """Note the findings that `text` completes; from where on more text could still make one."""
         self._drop()
         self._window = window = self._window + text
         base = self._base
-        low = self._settled - base
+        low = self._plain - base
         scanner = self._scanner
         scanned = window + EDGE if final else window
         ends = scanner.ends(scanned, self._work.left)
@@ -93,13 +86,20 @@ class TextChannel:
         for end, numbers in grouped(ends):
             if end + base >= self._seen and end > low:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
-                self.ledger.take(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
+                self._waiting.update(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
         self._seen = base + len(window)
-        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :])
+        return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :], window[: low - 1])
+
+    def _take(self, before: int) -> None:
+        """Work in the findings that end before a position up to which all of them are known."""
+        ready = [hit for hit in self._waiting if hit.end < before]
+        if ready:
+            self._waiting.difference_update(ready)
+            self.ledger.take(sorted(ready, key=in_order))
 
     def _drop(self) -> None:
         """Forget what is too far back to be context."""
-        drop = self._settled - CONTEXT_REACH - 1 - self._base
+        drop = self._plain - CONTEXT_REACH - 1 - self._base
         if drop > 0:
             self._window = self._window[drop:]
             self._base += drop

@@ -72,7 +72,7 @@ class ScriptedDetector:
 
     def __init__(self, name: str, words: Mapping[str, Signal], *, fails: bool = False, refuses: bool = True) -> None:
         self.name = name
-        self.signals = tuple(words.values())
+        self.signals: Sequence[Signal] = tuple(dict.fromkeys(words.values()))
         self.refuses = refuses
         self.fails = fails
         self._words = words

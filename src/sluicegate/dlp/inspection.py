@@ -1,22 +1,27 @@
 """One policy's eyes for one direction: its scanner, what it does about each rule, and the texts it has already judged."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from itertools import chain
 
-import msgspec
-
-from sluicegate.core.decision import Decision, Reason, Verdict
+from sluicegate.core.decision import Decision
 from sluicegate.dlp.automaton import UNBOUNDED
-from sluicegate.dlp.engine import EDGE, Hit, Scanner
-from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, merged
+from sluicegate.dlp.candidates import Work, grouped
+from sluicegate.dlp.engine import EDGE, Hit
+from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, merged
+from sluicegate.dlp.normalise import folding, plainly, quoting
+from sluicegate.dlp.normalise_stream import Views
+from sluicegate.dlp.normalise_view import Inner, View
+from sluicegate.dlp.normalise_where import placed, places, regions
+from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
+from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.panel import Panel
+from sluicegate.dlp.policy_file import Subject
+from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 4_096
 """Characters from which on a digest is cheaper than a scan."""
-
-NOTHING = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "ran"})
-"""Inspected, and nothing found."""
 
 Text = tuple[str, str]
 """What a text is called where it stands (a dictionary key, or empty), which serves as context, and the text."""
@@ -46,37 +51,73 @@ class Judged:
         return len(self._known)
 
 
-class Work(msgspec.Struct, gc=False):
-    """How many candidates may still be examined without giving the event loop to others."""
-
-    left: int
-
-
 class Inspection:
     """Finds in texts what a policy names for one direction, and says what is to be done."""
 
     def __init__(
         self,
-        scanner: Scanner,
-        actions: Mapping[str, Action],
+        scanner: Scan,
+        treatments: Mapping[str, Action | Treatment],
         max_findings: int,
         judged: Judged,
         max_candidates: int = UNBOUNDED,
+        panel: Panel | None = None,
+        max_decoded: tuple[int, int] = (3, 8_192),
     ) -> None:
-        """`actions` has one for every rule of the scanner."""
+        """`treatments` has one for every rule of the scanner, and for every signal of the panel that has an action.
+
+        Findings are counted per index: of `scanner.rules` first, then of those signals. `max_decoded`: how many encodings
+        around each other are undone, and how many characters of encoded text are read as one.
+        """
+        self._depth, self._longest = max_decoded
         self.max_candidates = max_candidates
         self.scanner = scanner
-        self.actions = tuple(actions[rule.id] for rule in scanner.rules)
+        self.panel = panel
+        """The detectors beside the patterns, where policy names any."""
+        signals = [
+            signal for each in (panel.detectors if panel else ()) for signal in each.signals if signal.id in treatments
+        ]
+        self.subjects: tuple[Subject, ...] = (*scanner.rules, *signals)
+        """What can be found, by index."""
+        self.ids = tuple(subject.id for subject in self.subjects)
+        self.index = {id: index for index, id in enumerate(self.ids)}
+        chosen = [treatments[id] for id in self.ids]
+        self.treatments = tuple(each if isinstance(each, Treatment) else Treatment(each) for each in chosen)
+        self.actions = tuple(treatment.action for treatment in self.treatments)
+        rules = len(scanner.rules)
+        self.acts = any(map(_acts, self.treatments[:rules]))
+        """Whether a finding of the rules may ever do more than be recorded."""
+        self.holds = any(map(_acts, self.treatments[rules:]))
+        """Whether one of a detector may."""
+        self.tokenises = any(Action.TOKENISE in each.possible for each in self.treatments if not each.shadow)
         self._bound = max_findings
         self._judged = judged
 
     def ledger(self) -> Ledger:
         """A new ledger for one text."""
-        return Ledger(self.scanner.rules, self.actions, self._bound)
+        return Ledger(self.scanner.rules, self.treatments, self._bound)
 
     def work(self) -> Work:
         """What one prompt, or one event of an answer, may cost."""
         return Work(self.max_candidates)
+
+    def apart(self, most: int) -> "Inspection":
+        """The same eyes with each rule in a group of its own, by its index + 1: all it finds, whatever is done about it, is
+        then an edit that names the rule. At most `most` are kept of a text.
+        """
+        groups = {id: Treatment(Action.REDACT, group=number) for number, id in enumerate(self.ids, 1)}
+        decoded = self._depth, self._longest
+        return Inspection(self.scanner, groups, most, Judged(1), self.max_candidates, self.panel, decoded)
+
+    def refuses(self, refused_by: Sequence[str]) -> bool:
+        """Whether more than a shadow depends on what one of these detectors, which could not look, would have found."""
+        signals = [
+            signal.id
+            for each in (self.panel.detectors if self.panel else ())
+            if each.name in refused_by
+            for signal in each.signals
+        ]
+        return any(not self.treatments[self.index[id]].shadow for id in signals if id in self.index)
 
     def find(self, texts: Sequence[Text], work: Work | None = None) -> list[Found]:
         """What is in each of the texts. They are scanned in one go, and none influences another.
@@ -110,11 +151,22 @@ class Inspection:
         return results
 
     def _scan(self, texts: Sequence[Text], work: Work) -> list[Found]:
+        results = [CLEAN] * len(texts)
+        for index, hits in self._hits(texts, self._depth, work).items():
+            ledger = self.ledger()
+            ledger.take(hits)
+            if ledger.counts:
+                edits = merged(ledger.edits, len(texts[index][1]))
+                results[index] = Found(ledger.counts, ledger.blocked, edits)
+        return results
+
+    def _hits(self, texts: Sequence[Text], depth: int, work: Work) -> dict[int, list[Hit]]:
+        """Per index of a text what is in it as it stands, and in its views; `depth` bounds encodings around each other."""
         buffer = f"{EDGE}{EDGE.join(chain.from_iterable(texts))}{EDGE}"
         ends = self.scanner.ends(buffer, work.left)
-        results = [CLEAN] * len(texts)
-        if not ends:
-            return results
+        found = places(buffer)
+        if not ends and found == ():
+            return {}
         work.left -= len(ends)
         starts: list[int] = []
         at = 1
@@ -122,53 +174,63 @@ class Inspection:
             at += len(lead) + 1
             starts.append(at)
             at += len(text) + 1
-        ledgers: dict[int, Ledger] = {}
+        hits: dict[int, list[Hit]] = {}
         for end, numbers in grouped(ends):
             index = bisect_right(starts, end) - 1
             if index < 0 or end > starts[index] + len(texts[index][1]):
                 continue  # within a lead, which is looked at on its own where it is governed text
             low = starts[index]
-            if index not in ledgers:
-                ledgers[index] = self.ledger()
-            hits = self.scanner.confirm(buffer, low - 1 - len(texts[index][0]), low, end, numbers)
-            ledgers[index].take(Hit(hit.rule, hit.start - low, hit.end - low, hit.closing) for hit in hits)
-        for index, ledger in ledgers.items():
-            if ledger.counts:
-                edits = merged(ledger.edits, len(texts[index][1]))
-                results[index] = Found(ledger.counts, ledger.blocked, edits)
-        return results
+            confirmed = self.scanner.confirm(buffer, low - 1 - len(texts[index][0]), low, end, numbers)
+            moved = [Hit(hit.rule, hit.start - low, hit.end - low, hit.closing) for hit in confirmed]
+            if moved:
+                hits.setdefault(index, []).extend(moved)
+        for index, where in placed(texts, starts, found).items():
+            more = self._in_views(*texts[index], where, depth, work)
+            if more:
+                hits[index] = sorted({*more, *hits.get(index, ())}, key=in_order)
+        return hits
 
-    def decide(self, counts: Mapping[int, int], reasons: tuple[Reason, Reason, Reason]) -> Decision:
-        """The decision that findings amount to. `reasons` are for alerted, redacted and blocked."""
-        if not counts:
-            return NOTHING
-        rules = self.scanner.rules
-        detail: dict[str, str | int | tuple[str, ...]] = {"inspection": "ran"}
-        worst = Action.ALLOW
-        for index in sorted(counts):
-            detail[f"rule:{rules[index].id}"] = counts[index]
-            worst = max(worst, self.actions[index], key=_SEVERITY.__getitem__)
-        for action, word in ((Action.ALERT, "alerted"), (Action.REDACT, "redacted"), (Action.BLOCK, "blocked")):
-            named = tuple(rules[index].id for index in sorted(counts) if self.actions[index] is action)
-            if named:
-                detail[word] = named
-        if worst is Action.ALLOW:
-            return Decision(Verdict.ALLOW, Reason.ALLOWED, detail)
-        return Decision(_VERDICTS[worst], reasons[_SEVERITY[worst] - 1], detail)
+    def _in_views(self, lead: str, text: str, where: Sequence[tuple[int, int]] | None, depth: int, work: Work) -> list[Hit]:
+        """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
+        inner = self._inner(depth, work)
+        reach = self.scanner.width + 2 * CONTEXT_REACH
+        parts = [(0, len(text), True)] if where is None else regions(text, where, reach, work)
+        hits: list[Hit] = []
+        for low, high, wide in parts:
+            before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
+            chains = (folding(before), quoting(before)) if wide else ((),)
+            views = [View(stages, self.scanner, before, low, len(before)) for stages in chains]
+            final = high == len(text)
+            for view in views:
+                hits += view.feed(text[low:high], work, final=final, plain=high)
+            if inner is not None:
+                hits += views[0].decode(inner, self._longest, work, final=final)
+                hits += views[0].join(inner, final=final)
+        return hits
+
+    def _inner(self, depth: int, work: Work) -> Inner | None:
+        if not depth:
+            return None
+        return lambda lead, text: self._hits([(lead, text)], depth - 1, work).get(0, ())
+
+    def views(self, work: Work) -> Views:
+        """The views of a text that arrives in pieces."""
+        return Views(self.scanner, self._inner(self._depth, work), self._longest, work)
+
+    def nothing_in(self, texts: Sequence[str], work: Work) -> bool:
+        """Whether the texts surely hold nothing to be found, told by one scan of all of them. Raises TooManyReports."""
+        buffer = f"{EDGE}{EDGE.join(texts)}{EDGE}"
+        return not self.scanner.ends(buffer, work.left) and places(buffer) == ()
+
+    def decide(self, counts: Mapping[int, int], reasons: Reasons, detectors: tuple[str, ...] = (PATTERNS_RAN,)) -> Decision:
+        """The decision that findings amount to. `detectors` has the verdict of the rules, and of each detector."""
+        return decide(self.ids, self.treatments, counts, reasons, detectors)
 
 
-_SEVERITY = {Action.ALLOW: 0, Action.ALERT: 1, Action.REDACT: 2, Action.BLOCK: 3}
-_VERDICTS = {Action.ALERT: Verdict.FLAG, Action.REDACT: Verdict.REDACT, Action.BLOCK: Verdict.DENY}
+def _acts(treatment: Treatment) -> bool:
+    return not treatment.shadow and not treatment.possible <= {Action.ALLOW, Action.ALERT}
 
 
-def grouped(ends: Sequence[tuple[int, int]]) -> Iterator[tuple[int, list[int]]]:
-    """The patterns' numbers per end."""
-    at, numbers = -1, list[int]()
-    for end, number in ends:
-        if end != at and numbers:
-            yield at, numbers
-            numbers = []
-        at = end
-        numbers.append(number)
-    if numbers:
-        yield at, numbers
+def in_order(hit: Hit) -> tuple[int, int, bool, int]:
+    """How hits are worked in: by their ends."""
+    return hit.end, hit.rule, hit.closing, hit.start

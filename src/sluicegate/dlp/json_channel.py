@@ -2,8 +2,9 @@
 
 import re
 
+from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.channel import TextChannel
-from sluicegate.dlp.inspection import Inspection, Work
+from sluicegate.dlp.inspection import Inspection
 
 _PLAIN = re.compile(r'[^"\\]+')
 _LITERAL = re.compile(r"[-+.0-9A-Za-z]+")
@@ -96,7 +97,7 @@ class JsonChannel(TextChannel):
         return self._settled + index
 
     def _settle(self, settled: int) -> None:
-        if not self.final:
+        if not self._last:
             settled = self._whole(settled)
         count = settled - self._settled
         super()._settle(settled)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 import yaml
+from yaml import CSafeLoader
 
 from sluicegate.dlp.pattern import MAX_WIDTH, Node, PatternError, Ranges, one_class, parse, width
 from sluicegate.dlp.validators import UnknownValidator, Validator, validator_of
@@ -145,10 +146,19 @@ def shipped() -> tuple[Sequence[Pack], bytes]:
     return [read_pack(content) for content in contents], b"\0".join(contents)
 
 
+def read_yaml(content: bytes) -> object:
+    """What the YAML says, as `yaml.safe_load` reads it, in a tenth of the time. Raises yaml.YAMLError."""
+    loader = CSafeLoader(content)
+    try:
+        return loader.get_single_data()
+    finally:
+        loader.dispose()
+
+
 def read_pack(content: bytes) -> Pack:
     """A pack from its YAML. Raises RuleError naming the place that is wrong."""
     try:
-        pack = msgspec.convert(yaml.safe_load(content), Pack)
+        pack = msgspec.convert(read_yaml(content), Pack)  # safe, and written in C
     except (yaml.YAMLError, msgspec.ValidationError) as error:
         raise RuleError(f"a pack cannot be read: {error}") from None
     return msgspec.structs.replace(pack, rules=placed(pack.rules, pack.jurisdiction))
@@ -170,5 +180,6 @@ __all__ = [
     "form",
     "placed",
     "read_pack",
+    "read_yaml",
     "shipped",
 ]

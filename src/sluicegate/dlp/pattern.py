@@ -12,6 +12,12 @@ import msgspec
 MAX_WIDTH = 1_000
 """The greatest number of characters a pattern may match."""
 MAX_DEPTH = 20
+_FREE = 16
+"""Characters from which on a repeat is long."""
+_WORD_LENGTH = 6
+"""Characters of which there are as many in the words of every text."""
+ENDLESS = 1 << 20
+"""The `high` of a repeat without a bound, which no pattern has but what is derived from one may."""
 TOP = 0x10FFFF
 
 Ranges: TypeAlias = tuple[tuple[int, int], ...]
@@ -100,6 +106,15 @@ def wide(node: Node) -> bool:
     return any(wide(part) for part in node.parts)
 
 
+def has_digit(node: Node) -> bool:
+    """Whether every match surely holds an ASCII digit."""
+    if isinstance(node, Chars):
+        return all(_DIGIT[0][0] <= low and high <= _DIGIT[0][1] for low, high in node.ranges)
+    if isinstance(node, Repeat):
+        return node.low > 0 and has_digit(node.part)
+    return (all if isinstance(node, Alt) else any)(map(has_digit, node.parts))
+
+
 def backwards(node: Node) -> Node:
     """The pattern of the reversed texts."""
     if isinstance(node, Seq):
@@ -130,15 +145,17 @@ def beginnings(node: Node) -> Node:
 
 
 def trigger(node: Node) -> Node:
-    """An ending of `node` that is cheap to look for: without the long free repeat that some patterns begin with.
+    """An ending of `node` that is cheap to look for: without a long free repeat that it begins with, or a word and digits.
 
-    A literal anchors the search (the `@` of an e-mail address); the whole is verified backwards from each end found.
+    What is left anchors the search (the `@` of an e-mail address); the whole is verified backwards from each end found.
     """
     if isinstance(node, Seq) and len(node.parts) > 1:
         first, second = node.parts[0], node.parts[1]
-        literal = isinstance(second, Chars) and second.ranges[0][0] == second.ranges[-1][1]
-        if isinstance(first, Repeat) and isinstance(first.part, Chars) and first.high >= 16 and literal:
-            return Seq(node.parts[1:])
+        if isinstance(first, Repeat) and isinstance(first.part, Chars):
+            literal = isinstance(second, Chars) and second.ranges[0][0] == second.ranges[-1][1]
+            number = first.low >= _WORD_LENGTH and has_digit(second)
+            if (first.high >= _FREE and literal) or number:
+                return Seq(node.parts[1:])
     return node
 
 
@@ -147,7 +164,8 @@ def expression(node: Node) -> str:
     if isinstance(node, Chars):
         return charset(node.ranges)
     if isinstance(node, Repeat):
-        return f"(?:{expression(node.part)}){{{node.low},{node.high}}}" if node.high else ""
+        most = "" if node.high == ENDLESS else node.high
+        return f"(?:{expression(node.part)}){{{node.low},{most}}}" if node.high else ""
     if isinstance(node, Alt):
         return "(?:" + "|".join(expression(part) for part in node.parts) + ")"
     return "".join(expression(part) for part in node.parts)

@@ -1,155 +1,214 @@
-"""Guardrail policies: a file that names rules or kinds and what is done about each, read again when it changes."""
+"""Guardrail policies, compiled: from a file and rows that name rules or kinds and what is done about each."""
 
-import asyncio
-import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence, Set
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Literal
+from typing import Protocol
 
 import msgspec
-import yaml
 
+from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
-from sluicegate.dlp.findings import Action
+from sluicegate.dlp.external.build import build
+from sluicegate.dlp.external.doors import Doors
+from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
-from sluicegate.dlp.packs import Rule, RuleError, placed, shipped
+from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
+from sluicegate.dlp.panel import Panel
+from sluicegate.dlp.policy_file import (
+    Mode,
+    Named,
+    Override,
+    PolicySpec,
+    Subject,
+    names,
+    read_book,
+    read_policy,
+    refusals,
+    treatments,
+)
+from sluicegate.dlp.policy_rows import PolicyRow, RowKey, said
+from sluicegate.dlp.selection import selection
 from sluicegate.settings import Dlp
-
-log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).parent / "policies.yaml"
 MAX_POLICY_BYTES = 4 * 1024 * 1024
-MAX_RULES = 10_000
+_SHARED = 4
+"""A policy that looks for one of so many rules of the packs, or more, shares the automata of them all."""
+MAX_CALLERS = 4_096
+"""Callers for whom it is remembered which override fits, before all are forgotten."""
 
 
 class PolicyError(Exception):
-    """A policy file cannot be used; the message names the place in it, and says why."""
+    """The policies cannot be used; the message names the place, and says why."""
 
 
-class PolicySpec(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One policy as written. A name in `prompt` and `answer` is one of `names`; the narrowest one counts."""
+class RowError(PolicyError):
+    """A row cannot be used; `place` is what is wrong where in its document."""
 
-    prompt: dict[str, Action]
-    answer: dict[str, Action]
-    unscannable: Literal["allow", "block"] = "allow"
-    description: str = ""
-
-
-class PolicyFile(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The file: policies by name, and rules of one's own beside the packs that ship."""
-
-    policies: dict[str, dict[str, object]]
-    rules: tuple[Rule, ...] = ()
+    def __init__(self, row: PolicyRow, place: str) -> None:
+        super().__init__(f"{row.where}: {place}")
+        self.place = place
 
 
-class Policy(msgspec.Struct, frozen=True):
-    """A policy, compiled. An inspection is None where the policy has nothing for that direction."""
+class Chosen(msgspec.Struct, frozen=True):
+    """What a scanner looks for: the ids of its rules, and those that are not of the packs, encoded."""
+
+    rules: tuple[str, ...]
+    own: tuple[bytes, ...]
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """A policy, compiled, for those callers whom no override fits. An inspection is None where there is nothing to do."""
 
     name: str
     version: str
     prompt: Inspection | None
     answer: Inspection | None
-    unscannable_blocks: bool
+    shadow: bool = False
+    """Whether nothing is done at all, not even where something could not be inspected."""
+    unscannable: Mapping[str, bool]
+    """Whether a kind of what cannot be read is refused (`*`: any other kind)."""
+    overrides: Sequence[tuple[Override, "Policy"]] = ()
+    _known: dict[tuple[str, str, str], "Policy"] = msgspec.field(default_factory=dict)
+
+    def refuses(self, kind: str) -> bool:
+        """Whether the policy, enforced or in shadow, names `block` for this kind of what cannot be read."""
+        blocks = self.unscannable.get(kind)
+        return self.unscannable["*"] if blocks is None else blocks
+
+    def for_(self, team: str, role: str, team_name: str = "") -> "Policy":
+        """The policy as it is for a caller of this team (by id and by name) in this role."""
+        if not self.overrides:
+            return self
+        caller = team, role, team_name
+        known = self._known.get(caller)
+        if known is None:
+            teams = (team, team_name) if team_name else (team,)
+            known = next((policy for override, policy in self.overrides if override.fits(teams, role)), self)
+            if len(self._known) >= MAX_CALLERS:
+                self._known.clear()
+            self._known[caller] = known
+        return known
 
 
 class Edition(msgspec.Struct, frozen=True):
-    """All policies at one version; `version` is the beginning of the SHA-256 of the policy file and the packs."""
+    """All policies at one version: the beginning of the SHA-256 of the policy file, the packs and the rows."""
 
     version: str
     policies: Mapping[str, Policy]
-    scanner_bytes: int
-
-
-class UnknownPolicy(Exception):
-    """A use case names a guardrail policy that the policy file does not have."""
-
-
-class Policies:
-    """The policies in force. An edition is swapped whole, so that one look-up sees one version."""
-
-    def __init__(self, settings: Dlp, kept: Path | None = None) -> None:
-        """Read and compile, which takes a while, unless the folder `kept` has the automata already. Raises PolicyError."""
-        self._settings = settings
-        self._kept = kept
-        self.path = Path(settings.policies) if settings.policies else SHIPPED
-        self.edition = _compile(self.path, settings, kept)
-        self.failure: str | None = None
-        """Why the file as it stands now is not the one in force; None where it is."""
+    own: Mapping[tuple[str, str], Policy]
+    """Those of one organisation alone, by its id and their name."""
+    broken: Mapping[RowKey, str]
+    """Rows that cannot be compiled and that nothing was in force instead of, and why: what names one of them is refused."""
+    subjects: Sequence[Subject]
+    """What every policy can name: the rules of the packs and of the file, and the signals of detectors."""
+    file: Set[str]
+    """The names of the file's policies."""
+    scanners: Mapping[Chosen, Scanner]
 
     @property
-    def version(self) -> str:
-        """The version in force."""
-        return self.edition.version
+    def scanner_bytes(self) -> int:
+        """Bytes of the compiled automata."""
+        return sum(scanner.size for scanner in self.scanners.values())
 
-    def policy(self, name: str) -> Policy:
-        """The policy called `name`. Raises UnknownPolicy, which refuses the exchange."""
-        policy = self.edition.policies.get(name)
+    def policy(self, name: str, organisation: str | None = None) -> Policy:
+        """The policy that a use case of `organisation` means by `name`. Raises UnknownPolicy, which refuses the exchange."""
+        if not self.own and not self.broken:
+            policy = self.policies.get(name)
+        else:
+            policy = None if organisation is None else self.own.get((organisation, name))
+            if policy is None and (organisation, name) not in self.broken and (None, name) not in self.broken:
+                policy = self.policies.get(name)
         if policy is None:
             raise UnknownPolicy(f"no guardrail policy is called {name!r}")
         return policy
 
-    async def reload(self) -> bool:
-        """Read the file again, off the event loop; a broken one leaves the old edition in force. True if it was good."""
-        try:
-            edition = await asyncio.to_thread(_compile, self.path, self._settings, self._kept)
-        except PolicyError as error:
-            self.failure = str(error)
-            log.error("the guardrail policy file is broken; the old one stays in force: %s", error)
-            return False
-        self.failure = None
-        if edition.version != self.edition.version:
-            self.edition = edition
-            log.info("guardrail policies read", extra={"policy_version": edition.version})
-        return True
 
-    async def watch(self, after: Callable[[bool], None] | None = None) -> None:
-        """Read the file again whenever it changes, until cancelled. Returns at once for the file that ships.
+class PolicySource(Protocol):
+    """Where the inspecting stages find the policy of a use case."""
 
-        `after` is told of each reading whether the file was good.
-        """
-        if not self._settings.policies:
-            return
-        from watchfiles import awatch  # only an installation with its own file needs its memory
-
-        path = self.path.absolute()
-        names = (path.name, "..data")  # the second is how a mounted configuration map changes
-        # The folder is watched: an editor replaces the file, and a watch on the file itself would be lost with it.
-        changes = awatch(
-            path.parent, watch_filter=lambda _, changed: Path(changed).name in names, debounce=100, step=20, recursive=False
-        )
-        async for _ in changes:
-            good = await self.reload()
-            if after is not None:
-                after(good)
+    def policy(self, name: str, organisation: str | None = None) -> Policy:
+        """The policy that a use case of `organisation` means by `name`. Raises UnknownPolicy."""
 
 
-def _compile(path: Path, settings: Dlp, kept: Path | None) -> Edition:
+class UnknownPolicy(Exception):
+    """A use case names a guardrail policy that there is not, or that cannot be compiled."""
+
+
+def compile_edition(
+    path: Path,
+    settings: Dlp,
+    kept: Path | None = None,
+    detectors: Sequence[Detector] = (),
+    rows: Sequence[PolicyRow] = (),
+    known: Mapping[Chosen, Scanner] | None = None,
+    excused: Set[RowKey] = frozenset(),
+    doors: Doors | None = None,
+) -> Edition:
+    """The file at `path` with `rows`, compiled; scanners that are among `known` are taken from there.
+
+    The detectors that the file names go out by `doors`, once they are open.
+    Raises PolicyError naming the place that is wrong. A wrong row that is `excused` is told in the edition instead.
+    """
     try:
         content = path.read_bytes()
         if len(content) > MAX_POLICY_BYTES:
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
-        spec = msgspec.convert(yaml.safe_load(content), PolicyFile)
-        packs, pack_bytes = shipped()
-        own = placed(spec.rules)
-        rules = _rules([*(rule for pack in packs for rule in pack.rules), *own])
-        policies = {name: _policy(name, each) for name, each in spec.policies.items()}
-        version = sha256(content + b"\0" + pack_bytes).hexdigest()[:16]
-        return _edition(policies, own, rules, version, settings, kept)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, msgspec.ValidationError, RuleError) as error:
+        book = read_book(content)
+        outside = [build(name, spec, doors or Doors()) for name, spec in book.detectors.items()]
+        packs, pack_bytes = _packs()
+        own = placed(book.rules)
+        version = sha256(b"\0".join((content, pack_bytes, *filter(None, (said(rows),))))).hexdigest()[:16]
+        press = _Press(
+            settings,
+            kept,
+            [rule for pack in packs for rule in pack.rules],
+            own,
+            [*detectors, *outside],
+            version,
+            known or {},
+        )
+        policies = press.policies(book.policies)
+    except (OSError, RuleError) as error:
         raise PolicyError(f"{path}: {error}") from None
+    file = frozenset(policies)
+    of, broken = _worked_in(press, rows, excused, policies)
+    return Edition(version, policies, of, broken, press.subjects, file, press.scanners)
 
 
-def _policy(name: str, written: dict[str, object]) -> PolicySpec:
-    try:
-        return msgspec.convert(written, PolicySpec)
-    except msgspec.ValidationError as error:
-        raise RuleError(f"policies.{name}: {error}") from None
+def _worked_in(
+    press: "_Press", rows: Sequence[PolicyRow], excused: Set[RowKey], policies: dict[str, Policy]
+) -> tuple[dict[tuple[str, str], Policy], dict[RowKey, str]]:
+    """Add the rows of no organisation to `policies`; those of organisations, and what is wrong with the excused ones."""
+    of: dict[tuple[str, str], Policy] = {}
+    broken: dict[RowKey, str] = {}
+    for row in rows:
+        try:
+            policy = press.row(row)
+        except RuleError as error:
+            wrong = RowError(row, str(error).removeprefix(f"policies.{row.name}").lstrip(".: "))
+            if row.key not in excused:
+                raise wrong from None
+            broken[row.key] = str(wrong)
+            continue
+        if row.organisation is None:
+            policies[row.name] = policy
+        else:
+            of[row.organisation, row.name] = policy
+    return of, broken
 
 
-def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
-    if len(rules) > MAX_RULES:
-        raise RuleError(f"more than {MAX_RULES} rules")
+@cache
+def _packs() -> tuple[Sequence[Pack], bytes]:
+    """The packs that ship, which stay what they are while the process lives."""
+    return shipped()
+
+
+def _rules(rules: Sequence[Rule], most: int) -> Mapping[str, Rule]:
+    if len(rules) > most:
+        raise RuleError(f"more than {most} rules (dlp.max_rules), those of the packs among them")
     named: dict[str, Rule] = {}
     for rule in rules:
         if rule.id in named:
@@ -158,49 +217,141 @@ def _rules(rules: Sequence[Rule]) -> Mapping[str, Rule]:
     return named
 
 
-def _edition(
-    specs: Mapping[str, PolicySpec],
-    own: Sequence[Rule],
-    rules: Mapping[str, Rule],
-    version: str,
-    settings: Dlp,
-    kept: Path | None,
-) -> Edition:
-    known = {name for rule in rules.values() for name in names(rule)}
-    scanners: dict[tuple[str, ...], Scanner] = {}
-    judged = Judged(settings.judged_texts)
+class _Press:
+    """Makes policies: each set of rules is compiled once, however many policies and directions look for it."""
 
-    def inspection(where: str, named: Mapping[str, Action], *, always: bool = False) -> Inspection | None:
-        for name in named:
-            if name not in known:
-                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
-        chosen = {rule.id: _action(rule, named) for rule in rules.values()}
-        ids = tuple(sorted(id for id, action in chosen.items() if action is not Action.ALLOW))
-        if not ids and not always:
-            return None
-        if ids not in scanners:
-            scanners[ids] = Scanner([rules[id] for id in ids], kept)
-        return Inspection(scanners[ids], chosen, settings.max_findings, judged, settings.max_candidates)
+    def __init__(
+        self,
+        settings: Dlp,
+        kept: Path | None,
+        packs: Sequence[Rule],
+        own: Sequence[Rule],
+        detectors: Sequence[Detector],
+        version: str,
+        known: Mapping[Chosen, Scanner],
+        base: "_Press | None" = None,
+    ) -> None:
+        """`own` are the rules that are not of the packs. A row's press shares with its `base`, whose own ones come first."""
+        self._settings = settings
+        self._kept = kept
+        self._packs = packs
+        self._own = own
+        self._detectors = detectors
+        self._version = version
+        self._ready = known
+        shared = 0 if base is None else len(base._own)
+        self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
+        """What is compiled together, and shared by all policies that name any of it."""
+        self._rules = _rules([*packs, *own], settings.max_rules)
+        subjects: list[Subject] = [*self._rules.values()]
+        for signal in (signal for each in detectors for signal in each.signals):
+            if any(signal.id == subject.id for subject in subjects):
+                raise RuleError(f"rules: two are called {signal.id}")
+            subjects.append(signal)
+        self.subjects: Sequence[Subject] = subjects
+        self._known = {name for subject in subjects for name in names(subject)}
+        self._own_ids = frozenset(rule.id for rule in own)
+        self._panels: dict[tuple[str, ...], Panel] = {} if base is None else base._panels
+        self.scanners: dict[Chosen, Scanner] = {} if base is None else base.scanners
+        self._judged: Judged = Judged(settings.judged_texts) if base is None else base._judged
 
-    policies = {
-        name: Policy(
-            name,
-            version,
-            inspection(f"policies.{name}.prompt", each.prompt),
-            inspection(f"policies.{name}.answer", each.answer, always=each.unscannable == "block"),
-            each.unscannable == "block",
+    def policies(self, specs: Mapping[str, PolicySpec]) -> dict[str, Policy]:
+        """All policies, compiled. Raises RuleError."""
+        made = {name: self._policy(name, each) for name, each in specs.items()}
+        self._refuse_unusable(self._own)
+        return made
+
+    def row(self, row: PolicyRow) -> Policy:
+        """The policy of a row, whose own rules no other knows. Raises RuleError."""
+        document = {key: value for key, value in row.document.items() if key != "rules"}
+        try:
+            rules = placed(msgspec.convert(row.document.get("rules", ()), tuple[Rule, ...]))
+        except msgspec.ValidationError as error:
+            raise RuleError(f"rules: {error}") from None
+        spec = read_policy(row.name, document)
+        if not rules:
+            return self._policy(row.name, spec)
+        own = [*self._own, *rules]
+        press = _Press(self._settings, self._kept, self._packs, own, self._detectors, self._version, self._ready, self)
+        policy = press._policy(row.name, spec)
+        press._refuse_unusable(rules)
+        return policy
+
+    def _refuse_unusable(self, rules: Sequence[Rule]) -> None:
+        """Raises RuleError for one of the rules that cannot be used, even where no policy names it."""
+        used = {each for chosen in self.scanners for each in chosen.own}
+        unused = [rule for rule in rules if _encoded(rule) not in used]
+        Scanner(unused, self._kept, max_bytes=self._settings.max_compiled_bytes)
+
+    def _policy(self, name: str, spec: PolicySpec) -> Policy:
+        where = f"policies.{name}"
+        overrides = []
+        for number, override in enumerate(spec.overrides):
+            place = f"{where}.overrides[{number}]"
+            for direction, named in (("prompt", override.prompt), ("answer", override.answer)):
+                self._check(f"{place}.{direction}", named)
+            overrides.append((override, self._policy(name, spec.under(override))))
+        self._check(f"{where}.prompt", spec.prompt)
+        self._check(f"{where}.answer", spec.answer)
+        unscannable = refusals(spec.unscannable)
+        return Policy(
+            name=name,
+            version=self._version,
+            prompt=self._inspection(spec.prompt, spec.mode),
+            answer=self._inspection(spec.answer, spec.mode, always=True in unscannable.values()),
+            shadow=spec.mode == "shadow",
+            unscannable=unscannable,
+            overrides=overrides,
         )
-        for name, each in specs.items()
-    }
-    Scanner([rule for rule in own if not any(rule.id in ids for ids in scanners)])  # refused even while unused
-    return Edition(version, policies, sum(scanner.size for scanner in scanners.values()))
+
+    def _chosen(self, named: Named, mode: Mode) -> dict[str, Treatment]:
+        """What is done about each subject that is looked for."""
+        each = zip(self.subjects, treatments(self.subjects, named, mode), strict=True)
+        return {subject.id: treatment for subject, treatment in each if treatment.action is not Action.ALLOW}
+
+    def _check(self, where: str, named: Named) -> None:
+        for name in named:
+            if name not in self._known:
+                raise RuleError(f"{where}.{name}: no rule and no kind is called that")
+
+    def _inspection(self, named: Named, mode: Mode, *, always: bool = False) -> Inspection | None:
+        chosen = self._chosen(named, mode)
+        if not chosen and not always:
+            return None
+        settings = self._settings
+        scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
+        decoded = settings.max_decode_depth, settings.max_encoded_run
+        return Inspection(
+            scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, self._panel(chosen), decoded
+        )
+
+    def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
+        """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
+        for group in self._groups:
+            wanted = [rule for rule in group if rule.id in chosen]
+            if wanted:
+                yield group if len(wanted) * _SHARED >= len(group) else wanted
+
+    def _panel(self, chosen: Mapping[str, Treatment]) -> Panel | None:
+        """The detectors that can find what is looked for; those who look for the same share what they remember."""
+        detectors = [each for each in self._detectors if any(signal.id in chosen for signal in each.signals)]
+        if not detectors:
+            return None
+        names = tuple(each.name for each in detectors)
+        if names not in self._panels:
+            self._panels[names] = Panel(detectors, self._settings.judged_texts)
+        return self._panels[names]
+
+    def _scanner(self, rules: Sequence[Rule]) -> Scanner:
+        """All of the rules, compiled, or as they already are."""
+        own = tuple(_encoded(rule) for rule in rules if rule.id in self._own_ids)
+        key = Chosen(tuple(rule.id for rule in rules), own)
+        scanner = self.scanners.get(key) or self._ready.get(key)
+        if scanner is None:
+            scanner = Scanner(rules, self._kept, max_bytes=self._settings.max_compiled_bytes)
+        self.scanners[key] = scanner
+        return scanner
 
 
-def names(rule: Rule) -> tuple[str, ...]:
-    """What a policy can call `rule`, the narrowest first; `*` last, which is always known."""
-    place = rule.jurisdiction
-    return rule.id, f"{rule.kind}.{place}", f"*.{place}", rule.kind, "*"
-
-
-def _action(rule: Rule, named: Mapping[str, Action]) -> Action:
-    return next((named[name] for name in names(rule) if name in named), Action.ALLOW)
+def _encoded(rule: Rule) -> bytes:
+    return msgspec.json.encode(rule)

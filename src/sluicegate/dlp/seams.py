@@ -3,8 +3,9 @@
 from collections.abc import MutableMapping, Sequence
 
 from sluicegate.core.dialect import Form, Place, Span
+from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.findings import Edit, merged
-from sluicegate.dlp.inspection import Inspection, Work
+from sluicegate.dlp.inspection import Inspection
 
 REACH = 128
 """How many characters on either side of a border are looked at together."""
@@ -38,7 +39,7 @@ def find_across(
             extra = count - sum(part.counts.get(rule, 0) for part in parts)
             if extra > 0:
                 counts[rule] = counts.get(rule, 0) + extra
-        _spread(run, found.edits, edits, spans)
+        _spread(run, text, found.edits, edits, spans)
 
 
 def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
@@ -69,6 +70,7 @@ def _runs(spans: Sequence[Span]) -> list[list[tuple[int, int, int]]]:
 
 def _spread(
     run: Sequence[tuple[int, int, int]],
+    text: str,
     across: Sequence[Edit],
     edits: MutableMapping[int, Sequence[Edit]],
     spans: Sequence[Span],
@@ -81,7 +83,9 @@ def _spread(
             start, end = max(edit.start, at), min(edit.end, at + high - low)
             if start < end:
                 label = edit.label if edit.start >= at else ""
-                mine.append(Edit(start - at + low, end - at + low, edit.rank, label))
+                whole = edit.start == start and edit.end == end
+                value = "" if whole else text[edit.start : edit.end]
+                mine.append(Edit(start - at + low, end - at + low, edit.rank, label, edit.group, edit.token, value))
         if mine:
             edits[index] = merged([*edits.get(index, ()), *mine], len(spans[index].text))
         at += high - low

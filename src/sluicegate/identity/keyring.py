@@ -114,20 +114,37 @@ def load_key(connection: Connection, digest: bytes) -> Held | None:
     if row is None:
         return None
     bound = connection.execute(select(binding).where(binding.c.id == row["use_case_id"])).mappings().one()
-    budgets = connection.execute(select(team.c.budgets).where(team.c.id == row["team_id"])).scalar_one()
+    team_name, budgets = connection.execute(select(team.c.name, team.c.budgets).where(team.c.id == row["team_id"])).one()
     id = row["rotated_to"] or row["id"]
     grant = Grant(
         key_id=id,
         key_name=row["name"],
         organisation=row["organisation_id"],
         team=row["team_id"],
+        team_name=team_name,
         principal=row["principal"],
+        role=role_of(connection, row["principal"], row["organisation_id"]),
         use_case=use_case(bound),
         rate=lower(bound["rate"], row["rate"]),
         budgets=(*_budgets(f"key:{id}", row["budgets"]), *_budgets(f"team:{row['team_id']}", budgets)),
         expires_at=row["expires_at"],
     )
     return hold(grant, row["revoked_at"])
+
+
+def role_of(connection: Connection, principal: str, organisation: str) -> str:
+    """The role of the principal; empty for a user who is not known, not active, or of another organisation."""
+    kind, _, who = principal.partition(":")
+    if kind != "user":
+        return kind
+    user = tables.user
+    known = connection.execute(
+        select(user.c.role)
+        .where((user.c.id == who) | (user.c.name == who), user.c.active)
+        .where((user.c.organisation_id == organisation) | user.c.organisation_id.is_(None))
+        .order_by(user.c.id != who)  # an id comes before a name that reads like one
+    ).first()
+    return "" if known is None else str(known[0])
 
 
 def hold(grant: Grant, revoked_at: float | None) -> Held:

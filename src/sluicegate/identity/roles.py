@@ -33,6 +33,8 @@ class Permission(StrEnum):
     PROVIDER_WRITE = "provider.write"
     DEPLOYMENT_READ = "deployment.read"
     DEPLOYMENT_WRITE = "deployment.write"
+    GUARDRAIL_READ = "guardrail.read"
+    GUARDRAIL_WRITE = "guardrail.write"
     AUDIT_READ = "audit.read"
 
 
@@ -54,6 +56,8 @@ PERMITTED: Mapping[Permission, frozenset[Role]] = {
     Permission.PROVIDER_WRITE: frozenset({Role.OWNER, Role.ADMIN}),
     Permission.DEPLOYMENT_READ: _ALL,
     Permission.DEPLOYMENT_WRITE: frozenset({Role.OWNER, Role.ADMIN}),
+    Permission.GUARDRAIL_READ: _CONTROL,
+    Permission.GUARDRAIL_WRITE: frozenset({Role.OWNER, Role.SECURITY_OFFICER}),
     Permission.AUDIT_READ: _CONTROL,
 }
 """Which roles hold a permission. Rows of another organisation stay out of reach whatever the role, and what belongs to no

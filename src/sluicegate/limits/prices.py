@@ -22,7 +22,7 @@ PREMIUM = 2
 _MILLION = 1_000_000
 _SCHEDULES = ("plain", "media", "premium", "both")
 _KINDS = ("input", "output", "cached", "cache_write", "request")
-_REMEMBERED = 4_096
+REMEMBERED = 4_096
 """Names asked for whose prices are remembered; beyond it they are found anew."""
 
 
@@ -129,7 +129,7 @@ class PriceBook:
         quote = self._quotes.get(model)
         if quote is None or quote[0] is not targets:
             quote = self._quote(targets, model)
-            if len(self._quotes) >= _REMEMBERED:
+            if len(self._quotes) >= REMEMBERED:
                 self._quotes.clear()
             if targets:
                 self._quotes[model] = quote

@@ -9,9 +9,10 @@ import yaml
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Place
+from sluicegate.objects import ProviderSpec
 from sluicegate.providers.address import parse
 from sluicegate.providers.http import check_header
-from sluicegate.settings import ProviderSpec, SettingsError
+from sluicegate.settings import SettingsError
 
 FILE = Path(__file__).with_name("presets.yaml")
 

@@ -87,6 +87,11 @@ class Catalog:
                 found = self._search(model)
         return found
 
+    def deployment(self, name: str) -> Target | None:
+        """The deployment called `name`, whatever model it is of; looked for anew each time."""
+        named = (*self._exact.values(), *(targets for _, targets in self._patterns), tuple(self._offered.values()))
+        return next((target for targets in named for target in targets if target.deployment == name), None)
+
     def _search(self, model: str) -> tuple[Target, ...]:
         """The deployments of a model that has no entry of its own; remembered, up to a bound."""
         if len(model) > MAX_MODEL:

@@ -1,82 +1,99 @@
-"""May this prompt leave? Everything the request says is inspected: refused, redacted or reported as the policy has it."""
+"""May this prompt leave? Everything the request says is inspected, and dealt with as the policy has it."""
 
 from collections.abc import Sequence
 
-from sluicegate.core.decision import Decision, Reason, Verdict, deny
-from sluicegate.core.dialect import Bounds, Form, Place, Span
+from sluicegate.core.decision import Decision, Detail, Reason, Verdict
+from sluicegate.core.dialect import Bounds, Place, Span
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
-from sluicegate.dlp.findings import CLEAN, Edit
+from sluicegate.dlp.documents import Documents, fixed
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.policy import Policies
-from sluicegate.dlp.replace import replace
-from sluicegate.dlp.seams import find_across
+from sluicegate.dlp.outcome import NOT_RUN, unscannable
+from sluicegate.dlp.policy import Policy, PolicySource
+from sluicegate.dlp.prompt import Judgement, edit, judge
+from sluicegate.dlp.vault import Placeholders, Vault, owner_of
 from sluicegate.settings import Server
 
-KEY = Form.KEY
 SYSTEM = Place.SYSTEM
 DENY = Verdict.DENY
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
-REASONS = (Reason.PROMPT_ALERTED, Reason.PROMPT_REDACTED, Reason.PROMPT_BLOCKED)
+FLAG = Verdict.FLAG
+TOO_MANY: Detail = {**NOT_RUN.detail, "bound": "max_candidates"}
 
 
 class InspectPrompt(Passive):
-    """Writes `policy_version`; may edit the document, and then says so in `edited`."""
+    """Writes `policy_version`; may edit the document, and then says so in `edited`; may confine it to `on_prem_only`."""
 
     name = "s4_inspect_prompt"
 
-    def __init__(self, policies: Policies, limits: Server) -> None:
-        """JSON inside strings is held to the `limits` of the body."""
+    def __init__(
+        self, policies: PolicySource, limits: Server, documents: Documents, vault: Vault, max_placeholders: int
+    ) -> None:
+        """JSON inside strings is held to the `limits` of the body; tokenised values go to the `vault`."""
         self._bounds = Bounds(limits.max_json_depth, limits.max_json_values)
         self._policies = policies
+        self._documents = documents
+        self._vault = vault
+        self._max_placeholders = max_placeholders
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Inspect. Raises UnknownPolicy where the use case names a policy that is not there, which refuses the exchange,
-        and InvalidRequest for JSON inside a string that is beyond the bounds of the body.
+        and InvalidRequest for JSON inside a string that is beyond the bounds of the body, or a session with no name.
         """
-        use_case = exchange.grant.use_case
-        policy = self._policies.policy(use_case.guardrail)
+        grant = exchange.grant
+        use_case = grant.use_case
+        policy = self._policies.policy(use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
         exchange.policy_version = policy.version
         reading = exchange.dialect.spans(exchange.document, self._bounds)
+        if reading.files:
+            await self._documents.complete(reading)
         own = use_case.system_prompt
         spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
-        if policy.prompt is None:
+        inspection = policy.prompt
+        if inspection is None:
             decision = NOT_RUN
         else:
             try:
-                decision = _inspect(exchange, policy.prompt, spans)
+                judged = await judge(inspection, spans)
             except TooManyReports:  # a control that cannot run refuses
-                return deny(Reason.PROMPT_UNSCANNABLE, inspection="not_run", bound="max_candidates")
+                decision = Decision(FLAG if policy.shadow else DENY, Reason.PROMPT_UNSCANNABLE, TOO_MANY)
+            else:
+                decision = self._act(exchange, inspection, spans, judged)
         if reading.unread and decision.verdict is not DENY:
-            return _unscannable(decision, reading.unread, blocks=policy.unscannable_blocks)
+            decision = _unscannable(decision, reading.unread, policy)
         return decision
 
+    def _act(self, exchange: Exchange, inspection: Inspection, spans: Sequence[Span], judged: Judgement) -> Decision:
+        """Do to the exchange what was decided."""
+        decision = judged.decision
+        if judged.failed and decision.verdict is not DENY:
+            return Decision(DENY, Reason.CONTROL_FAILED, decision.detail)
+        if decision.verdict is DENY:
+            return decision
+        if kinds := fixed(spans, [index for index, each in judged.edits.items() if each]):
+            return Decision(DENY, Reason.PROMPT_BLOCKED, {**decision.detail, "in": kinds})
+        if "rerouted" in decision.detail:
+            exchange.on_prem_only = True
+        if inspection.tokenises:
+            self._tokenise(exchange, spans, judged)
+        elif judged.edits and edit(spans, judged.edits, None):
+            exchange.edited = True
+        return decision
 
-def _inspect(exchange: Exchange, inspection: Inspection, spans: Sequence[Span]) -> Decision:
-    work = inspection.work()
-    # what a value is called says what it is: `aws_secret_access_key`
-    texts = [(key if type(key := span.key) is str and span.form is not KEY else "", span.text) for span in spans]
-    counts: dict[int, int] = {}
-    edits: dict[int, Sequence[Edit]] = {}
-    for index, each in enumerate(inspection.find(texts, work)):
-        if each is CLEAN:
-            continue
-        for rule, count in each.counts.items():
-            counts[rule] = counts.get(rule, 0) + count
-        if each.edits:
-            edits[index] = each.edits
-    find_across(inspection, spans, counts, edits, work)
-    decision = inspection.decide(counts, REASONS)
-    if edits and decision.verdict is not DENY and replace([(spans[index], edits[index]) for index in sorted(edits)]):
-        exchange.edited = True
-    return decision
+    def _tokenise(self, exchange: Exchange, spans: Sequence[Span], judged: Judgement) -> None:
+        owner = owner_of(exchange)
+        placeholders = Placeholders(self._max_placeholders, self._vault.recall(owner) if owner.named else None)
+        placeholders.avoid([exchange.grant.use_case.system_prompt or "", *(span.text for span in spans)])
+        if judged.edits and edit(spans, judged.edits, placeholders):
+            exchange.edited = True
+        if placeholders.values:
+            exchange.sealed_values = self._vault.seal(owner, placeholders.values)
+            if owner.named:
+                self._vault.keep(owner, exchange.sealed_values)
 
 
-def _unscannable(decision: Decision, unread: Sequence[str], *, blocks: bool) -> Decision:
-    detail = {**decision.detail, "unscannable": tuple(sorted(set(unread))), "unscannable_parts": len(unread)}
-    if blocks:
-        return Decision(Verdict.DENY, Reason.PROMPT_UNSCANNABLE, detail)
-    if decision.verdict is Verdict.ALLOW:
-        return Decision(Verdict.FLAG, Reason.PROMPT_UNSCANNABLE, detail)
-    return Decision(decision.verdict, decision.reason, detail)
+def _unscannable(decision: Decision, unread: Sequence[str], policy: Policy) -> Decision:
+    refused = any(map(policy.refuses, unread))
+    told = unscannable(decision, unread, Reason.PROMPT_UNSCANNABLE, would_block=refused and policy.shadow)
+    return Decision(DENY, Reason.PROMPT_UNSCANNABLE, told.detail) if refused and not policy.shadow else told

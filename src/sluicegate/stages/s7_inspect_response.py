@@ -1,55 +1,97 @@
-"""May this answer leave? A guard inspects every event before it goes out; its verdict comes at the end."""
+"""May this answer leave? Guards inspect every event before it goes out; their verdict comes at the end."""
 
-from sluicegate.core.decision import Decision, Reason, Verdict
+import asyncio
+
+import msgspec
+
+from sluicegate.core.decision import Decision
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Guard, Passive
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.account import Account
+from sluicegate.dlp.chain import Chain
+from sluicegate.dlp.observe import Observer
+from sluicegate.dlp.outcome import NOT_RUN
+from sluicegate.dlp.policy import Policy, PolicySource
+from sluicegate.dlp.restore import RestoreGuard
 from sluicegate.dlp.stream import StreamGuard
+from sluicegate.dlp.vault import Vault, owner_of
+from sluicegate.dlp.whole import Reader, WholeGuard
 from sluicegate.settings import Dlp
 
-NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run"})
+
+class _Laid(msgspec.Struct, frozen=True):
+    """What looks at one answer."""
+
+    account: Account
+    version: str
+    reader: Reader | None
 
 
 class InspectResponse(Passive):
-    """Lays a guard over the answer. Its entry among the decisions says `not_run` until the answer has been inspected."""
+    """Lays guards over the answer. Its entry among the decisions says `not_run` until the answer has been inspected."""
 
     name = "s7_inspect_response"
 
-    def __init__(self, policies: Policies, settings: Dlp) -> None:
+    def __init__(self, policies: PolicySource, settings: Dlp, vault: Vault) -> None:
         self._policies = policies
+        self._vault = vault
         self._max_channels = settings.max_answer_channels
         self._max_held = settings.max_held_bytes
-        self._guards: dict[str, tuple[StreamGuard, str]] = {}
+        self._laid: dict[str, _Laid] = {}
 
     async def admit(self, exchange: Exchange) -> Decision:  # noqa: ARG002  the protocol's
         """Admit: there is nothing to inspect yet."""
         return NOT_RUN
 
     def guard(self, exchange: Exchange) -> Guard | None:
-        """A guard that lives until the exchange is settled; None if the policy has nothing for answers."""
-        policy = self._policies.policy(exchange.grant.use_case.guardrail)
-        if policy.answer is None:
-            return None
-        guard = StreamGuard(
-            policy.answer,
-            exchange.dialect,
-            self._max_channels,
-            self._max_held,
-            unscannable_blocks=policy.unscannable_blocks,
-        )
-        self._guards[exchange.id] = guard, policy.version
-        return guard
+        """A guard that lives until the exchange is settled; None if the policy has nothing for answers, and the prompt
+        held no placeholders.
+        """
+        grant = exchange.grant
+        policy = self._policies.policy(grant.use_case.guardrail, grant.organisation)
+        policy = policy.for_(grant.team, grant.role, grant.team_name)
+        guards = self._inspecting(exchange, policy)
+        if exchange.sealed_values:
+            values = self._vault.open(owner_of(exchange), exchange.sealed_values)
+            guards.append(RestoreGuard(values, exchange.dialect, self._max_channels, self._max_held))
+        return guards[0] if len(guards) == 1 else Chain(guards) if guards else None
 
     async def settle(self, exchange: Exchange) -> None:
         """Put what the guard found in the place of what admission left, or behind it where the intent entry holds that."""
+        laid = self._laid.pop(exchange.id, None)
+        try:
+            if laid is not None and laid.reader is not None:
+                await laid.reader.settle()
+        except asyncio.CancelledError:  # the client has gone, and what is known so far is recorded
+            self._record(exchange, laid)
+            raise
+        self._record(exchange, laid)
+
+    def _inspecting(self, exchange: Exchange, policy: Policy) -> list[Guard]:
+        """The guards that look, in their order: whole texts before what patterns take out of them."""
+        inspection = policy.answer
+        if inspection is None:
+            return []
+        dialect, most, held = exchange.dialect, self._max_channels, self._max_held
+        account = Account(inspection, policy.refuses, shadow=policy.shadow)
+        reader = None
+        if inspection.panel is not None:
+            reader = (WholeGuard if inspection.holds else Reader)(account, dialect, most, held)
+        self._laid[exchange.id] = _Laid(account, policy.version, reader)
+        patterns: Guard
+        if inspection.acts:
+            patterns = StreamGuard(inspection, dialect, most, held, account=account)
+        else:
+            patterns = Observer(account, dialect, most)
+        return [patterns] if reader is None else [reader, patterns]
+
+    def _record(self, exchange: Exchange, laid: _Laid | None) -> None:
         decision = NOT_RUN
-        if laid := self._guards.pop(exchange.id, None):
-            guard, version = laid
-            if guard.ran:
-                decision = guard.decision()
-            if version != exchange.policy_version:
+        if laid is not None:
+            decision = laid.account.decision()
+            if laid.version != exchange.policy_version:
                 # the policies were read again while the model was at work
-                decision = Decision(decision.verdict, decision.reason, {**decision.detail, "policy_version": version})
+                decision = Decision(decision.verdict, decision.reason, {**decision.detail, "policy_version": laid.version})
         for index, (stage, _) in enumerate(exchange.decisions):
             # what the intent entry already holds stays as it was: the outcome entry tells what came of it
             if stage == self.name and (exchange.intended is None or index >= exchange.intended):

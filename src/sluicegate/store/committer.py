@@ -103,8 +103,9 @@ Submitted = tuple[Batch, Any, Any]
 class Committer:
     """The writer's connection, its journal, and the batches it has met."""
 
-    def __init__(self, database: Database, audit: Audit) -> None:
+    def __init__(self, database: Database, audit: Audit, clock: Callable[[], float] = monotonic) -> None:
         self._database = database
+        self._clock = clock
         self._fill_seconds = audit.journal_seconds
         self._probe_seconds = audit.probe_seconds
         self._transaction: Transaction | None = None
@@ -133,7 +134,7 @@ class Committer:
     @property
     def must_fill(self) -> bool:
         """Whether the time has come to fill the journal's items into the database."""
-        return self._fill_at is not None and (len(self._backlog) >= FILL or monotonic() >= self._fill_at)
+        return self._fill_at is not None and (len(self._backlog) >= FILL or self._clock() >= self._fill_at)
 
     def wait(self) -> float | None:
         """Seconds until there is something to do though nothing was submitted; None: there is not."""
@@ -144,7 +145,7 @@ class Committer:
             other = batch.due()
             if other is not None and (due is None or other < due):
                 due = other
-        return None if due is None else max(0.0, due - monotonic())
+        return None if due is None else max(0.0, due - self._clock())
 
     def append(self, group: Sequence[Submitted]) -> Sequence[Any] | None:
         """Make a group durable in the journal: one result for each. None: it must be committed."""
@@ -162,7 +163,7 @@ class Committer:
         if noted.items:
             self._backlog += noted.items
             if self._fill_at is None:
-                self._fill_at = monotonic() + self._fill_seconds
+                self._fill_at = self._clock() + self._fill_seconds
         return noted.results
 
     def _note(self, journal: Journal, batch: NotingBatch, items: Sequence[Any]) -> Noted | None:
@@ -246,7 +247,7 @@ class Committer:
                 places[key] = []
                 self._meet(batch)
             places[key].append(place)
-        now = monotonic()
+        now = self._clock()
         for batch in self._met:
             mine = places.get(id(batch), ())
             if mine or ((due := batch.due()) is not None and due <= now):

@@ -13,7 +13,8 @@ from typing import Any
 from sqlalchemy import Column, Connection, RowMapping, Table, and_, select
 
 from sluicegate.core.ids import new_id
-from sluicegate.settings import DeploymentSpec, KeySpec, ProviderSpec, Section, Settings, SettingsError
+from sluicegate.objects import DeploymentSpec, KeySpec, ProviderSpec, Section
+from sluicegate.settings import Settings, SettingsError
 from sluicegate.store import tables
 
 FILE = "file"
@@ -35,6 +36,7 @@ REFERENCES: Mapping[str, tuple[Column[Any], ...]] = {
         tables.user.c.organisation_id,
         tables.use_case.c.organisation_id,
         tables.virtual_key.c.organisation_id,
+        tables.guardrail.c.organisation_id,
     ),
 }
 """The columns that keep a row of a table from being deleted."""

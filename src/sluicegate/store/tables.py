@@ -104,6 +104,24 @@ use_case = Table(
     UniqueConstraint("organisation_id", "name"),
 )
 
+guardrail = Table(
+    "guardrail",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("organisation_id", ForeignKey("organisation.id"), nullable=True),
+    Column("name", String(128), nullable=False),
+    Column("document", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("active", Boolean, nullable=False),
+    Column("created_by", String(256), nullable=False),
+    Column("created_at", Float, nullable=False),
+    Index(None, "organisation_id"),
+)
+"""Guardrail policies beside the file's. A row is one version of one policy and never changes: every change is a new version,
+and the last one counts, unless it is not active. Without an organisation it is everybody's. `document` is the policy as it
+was written, `rules` of its own included."""
+
 virtual_key = Table(
     "virtual_key",
     metadata,

@@ -1,8 +1,10 @@
 """The one writer: a thread that makes everything waiting for it durable as one group.
 
 Nobody waits for a timer. While the thread writes, the next group gathers; when it is idle, an item is written at once: to
-the journal or into the database, which `store/committer.py` decides. Rows that are only offered (traces) wait until there
-are `traces.batch` of them, which then ride along with a transaction, or until `LINGER` has passed.
+the journal or into the database, which `store/committer.py` decides. In a lull, when nothing would be gathered, the event
+loop appends to the journal itself (`at_once`), which is quicker than waking the thread and being woken by it. Rows that are
+only offered (traces) wait until there are `traces.batch` of them, which then ride along with a transaction, or until
+`LINGER` has passed.
 """
 
 import asyncio
@@ -20,6 +22,7 @@ from sluicegate.settings import Settings
 from sluicegate.store.committer import Batch, Committer, NotingBatch, WriteFailed, attempt
 from sluicegate.store.database import Database
 from sluicegate.store.journal import Journal
+from sluicegate.store.lull import Lull
 
 T = TypeVar("T")
 
@@ -91,6 +94,13 @@ class Writer:
         self._flush: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
         self._works = Works()
+        self._at_work = threading.Lock()
+        """Held by whoever uses the committer: the thread, or the event loop in a lull."""
+        self._lull = Lull()
+        self._appended = False
+        """Whether this turn of the event loop has appended something itself."""
+        self._fill: asyncio.TimerHandle | None = None
+        self._fill_seconds = settings.audit.journal_seconds
         self._committer = Committer(database, settings.audit)
         self._taken = 0
         """Offered rows that were written or dropped, so far."""
@@ -116,7 +126,7 @@ class Writer:
         self._queue.put(_Order.STOP)
         await self._loop.run_in_executor(None, self._thread.join)
         await asyncio.sleep(0)  # the callers are told through the loop, by calls made before the thread ended
-        for timer in (self._timer, self._flush):
+        for timer in (self._timer, self._flush, self._fill):
             if timer is not None:
                 timer.cancel()
         self._thread = None
@@ -148,6 +158,47 @@ class Writer:
             loop.call_soon(self._hand_over)
         self._fresh.append((batch, item, future))
         return future
+
+    def at_once(self, batch: Batch, item: Any) -> bool:
+        """Make `item` durable here and now, if that is quicker for everybody; False: it must be submitted.
+
+        It is where nothing waits to be durable, nothing else was to be in this turn of the event loop or shortly before, and
+        the disk is not slow. Raises the item's own exception.
+        """
+        if self._deadlines or self._appended or not self._bound:
+            self._lull.crowd()
+            return False
+        if not self._lull.begin() or not self._at_work.acquire(blocking=False):
+            return False
+        try:
+            noted = self._committer.append([(batch, item, None)])
+        finally:
+            self._at_work.release()
+            self._lull.end()
+        if noted is None:
+            return False
+        self._after_append()
+        if isinstance(noted[0], Exception):
+            raise noted[0]
+        return True
+
+    def _after_append(self) -> None:
+        """See to it that this turn appends no more, and that the thread fills the database in time."""
+        loop = self._loop
+        assert loop is not None
+        self._appended = True
+        loop.call_soon(self._turn_over)
+        if self._committer.must_fill:
+            self._queue.put([])
+        elif self._fill is None:
+            self._fill = loop.call_later(self._fill_seconds, self._wake)
+
+    def _turn_over(self) -> None:
+        self._appended = False
+
+    def _wake(self) -> None:
+        self._fill = None
+        self._queue.put([])
 
     async def write(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in a group's transaction, under a savepoint; its result once durable. Raises as `submit` does."""
@@ -221,9 +272,11 @@ class Writer:
             group, orders = self._gather(block=not (stopping or flushing))
             stopping = stopping or _Order.STOP in orders
             flushing = flushing or _Order.FLUSH in orders
-            self._write(group, flush=flushing or stopping)
+            with self._at_work:
+                self._write(group, flush=flushing or stopping)
             flushing = flushing and bool(self._offered)
-        self._committer.close()
+        with self._at_work:
+            self._committer.close()
 
     def _gather(self, *, block: bool) -> tuple[list[_Waiting], set[_Order]]:
         """The next group, waiting for its first item until something falls due; and the orders among them."""

@@ -23,7 +23,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
 
-ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "anthropic-version", "anthropic-beta")
+ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "anthropic-version", "anthropic-beta", "x-sluicegate-session")
 """The headers that the stages and the audit log ask for; clients send four times as many, and these alone go on."""
 _ASKED = {name.encode("ascii"): name for name in ASKED}
 

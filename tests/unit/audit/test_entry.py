@@ -128,14 +128,12 @@ def test_an_outcome_to_which_nothing_was_decided_says_so() -> None:
     assert canonical(outcome(made, decided=2)).count(b'"decisions":[],') == 1
 
 
-def test_only_so_many_grants_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entry, "_OWNERS", 2)
-    monkeypatch.setattr(entry, "_owners", {})
-    for key in ("a", "b", "a", "c"):
+def test_only_so_many_grants_are_remembered() -> None:
+    for number in range(entry.OWNERS + 2):
         made = exchange()
-        made.grant = grant(key=key)
-        assert said(intent(made))["key"] == key
-        assert len(entry._owners) <= 2
+        made.grant = grant(key=f"key-{number}")
+        assert said(intent(made))["key"] == f"key-{number}"
+        assert len(entry._owners) <= entry.OWNERS
 
 
 def test_what_a_client_can_write_is_bounded() -> None:

@@ -140,3 +140,14 @@ def test_as_a_process_there_is_no_traceback(installation: Installation) -> None:
     done = installation.process("doctor", SLUICEGATE_DLP__POLICIES=str(installation.folder / "policies.yaml"))
     assert done.returncode == 1
     assert done.stderr == ""
+
+
+def test_a_use_case_may_name_a_stored_policy(installation: Installation) -> None:
+    path = installation.folder / "policies.yaml"
+    path.write_text("policies: {default: {prompt: {}, answer: {}}}")
+    named = {"dlp": {"policies": str(path)}, "use_cases": [{**CASE, "guardrail": "stored"}]}
+    installation.write({**WITHIN, **named, "demo": {"ollama_url": ""}})
+    assert "no guardrail policy is called 'stored'" in installation.run("doctor").output
+    row = {"id": "1", "version": 1, "name": "stored", "note": "", "active": True, "created_by": "user:x", "created_at": 1.0}
+    installation.alter(tables.guardrail.insert().values(**row, document={"prompt": {}, "answer": {}}))
+    assert "ok    guardrails" in installation.run("doctor").output

@@ -194,3 +194,10 @@ def test_the_request_side_is_that_of_its_module() -> None:
 def test_a_stop_reason_that_is_no_string_is_governed(odd: Any) -> None:
     event = sse({"type": "message_delta", "delta": {"stop_reason": odd}, "usage": {"output_tokens": 1}}, "message_delta")
     assert any("word" in piece.text for piece in AnthropicMessages().pieces(event))
+
+
+def test_a_heartbeat_says_nothing() -> None:
+    beat = AnthropicMessages().heartbeat()
+    assert beat.raw == b'event: ping\ndata: {"type":"ping"}\n\n'
+    assert not AnthropicMessages().pieces(beat)
+    assert not AnthropicMessages().ended(beat)

@@ -21,4 +21,4 @@ def test_places_of_a_document_that_uses_all() -> None:
     assert {"sunny", "plain", "t"} <= set(by_place[Place.TOOL_RESULT])
     assert {"Looks.", "Where", "example.org", "web_search_20250305"} <= set(by_place[Place.TOOL_DEFINITION])
     assert {"u-1", "user_id", "END", "title"} <= set(by_place[Place.OTHER])
-    assert reading.unread == ["image", "image", "document", "document", "file", "image"]
+    assert reading.unread == ["image", "remote", "pdf", "remote", "remote", "image"]

@@ -224,3 +224,10 @@ def test_a_finish_or_role_that_is_no_string_is_governed(odd: Any) -> None:
     finished = sse({"choices": [{"index": 0, "delta": {}, "finish_reason": odd}]})
     assert any("word" in text for _, text, _ in pieces(finished))
     assert any(pieces(sse({"choices": [{"index": 0, "delta": {"role": odd}}]})))
+
+
+def test_a_heartbeat_says_nothing() -> None:
+    beat = OpenAIChat().heartbeat()
+    assert beat.raw == b": held\n\n"
+    assert not OpenAIChat().pieces(beat)
+    assert not OpenAIChat().ended(beat)

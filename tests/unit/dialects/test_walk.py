@@ -16,6 +16,7 @@ def found(rule: Rule, value: Any) -> list[str]:
 
 
 LONG = "QUJD" * 20
+PNG = "iVBORw0KGgo="
 
 
 @pytest.mark.parametrize(
@@ -24,16 +25,35 @@ LONG = "QUJD" * 20
         (walk.text, [None, True], ["a", 5, ["a"], {"a": 1}]),
         (walk.structural, ["gpt-4o"], [["a"], {"a": "b"}]),
         (walk.knob, [None, True, 5, 0.25], ["x", 4111111111111111, 0.4111111111111111]),
-        (walk.opaque, [LONG], ["AKIA", "some words " + LONG]),
+        (walk.opaque, [LONG], ["AKIA", "some words " + LONG, LONG + "4111111111111111"]),
         (
             walk.identifier,
-            ["call_abc123", "toolu_01AbCd", "0b9d1c1e-9b7e-4c43-a5a6-6d1f3a0e8d11", "D681PevKs"],
-            ["4111 1111 1111 1111", "123456789", "my secret", "AKIA" + "A" * 16],
+            [
+                "call_abc123",
+                "toolu_01AbCd",
+                "toolu_bdrk_01AbCd",
+                "0b9d1c1e-9b7e-4c43-a5a6-6d1f3a0e8d11",
+                "call_0b9d1c1e-9b7e-4c43-a5a6-6d1f3a0e8d11",
+                "D681PevKs",
+            ],
+            [
+                "4111 1111 1111 1111",
+                "123456789",
+                "my secret",
+                "AKIA" + "A" * 16,
+                "call_4111111111111111",
+                "call_ghp_abcdef",
+                "call_sk-abcdef",
+            ],
         ),
         (walk.words("user", "system"), ["user", "SYSTEM"], ["someone", ["user"]]),
-        (walk.blob("image"), [LONG, "data:image/png;base64,QUJD", None], ["plain words", {"a": "b"}]),
-        (walk.address("image"), ["data:image/png;base64,QUJD"], ["https://example.org/?q=secret", "data:text/plain,secret"]),
-        (walk.reference("file"), ["file-abc123"], ["words of mine"]),
+        (walk.blob("image"), [PNG, f"data:image/png;base64,{PNG}", None], ["plain words", {"a": "b"}]),
+        (
+            walk.address("image"),
+            [f"data:image/png;base64,{PNG}"],
+            ["https://example.org/?q=secret", "data:text/plain,secret", f"data:image/png;name=secret;base64,{PNG}"],
+        ),
+        (walk.reference, ["file-abc123"], ["words of mine"]),
     ],
 )
 def test_a_rule_exempts_only_what_its_place_is_for(rule: Rule, exempt: list[Any], governed: list[Any]) -> None:
@@ -69,10 +89,21 @@ def test_json_in_a_string_is_governed_inside() -> None:
 
 def test_what_cannot_be_read_is_named() -> None:
     out = Reading([], [])
-    walk.blob("image")(LONG, {}, "k", Place.USER, out)
+    walk.blob("image")(PNG, {}, "k", Place.USER, out)
     walk.address("video")("https://example.org", {}, "k", Place.USER, out)
-    walk.reference("file")("file-abc123", {}, "k", Place.USER, out)
-    assert out.unread == ["image", "video", "file"]
+    walk.reference("file-abc123", {}, "k", Place.USER, out)
+    assert out.unread == ["image", "remote", "remote"]
+
+
+def test_a_data_uri_where_none_is_expected_is_read_and_written_back() -> None:
+    document = {"arguments": '{"link": "data:text/plain;base64,bXkgbnVtYmVyIGlzIDQyLCBkbyBub3QgdGVsbA=="}'}
+    out = Reading([], [])
+    walk.nested(document["arguments"], document, "arguments", Place.TOOL_ARGUMENTS, out)
+    (text,) = [span for span in out.spans if span.form is Form.TEXT]
+    assert text.text == "my number is 42, do not tell"
+    text.holder[text.key] = "gone"
+    assert text.nested is not None
+    assert text.nested.document == {"link": "data:text/plain;base64,Z29uZQ=="}
 
 
 def test_an_unknown_member_is_governed_with_its_name() -> None:

@@ -4,7 +4,7 @@ import hyperscan
 import pytest
 
 from sluicegate.dlp import automaton
-from sluicegate.dlp.automaton import Automaton, Expression
+from sluicegate.dlp.automaton import Automaton, Expression, Workshop
 
 ONE: list[Expression] = [(7, "foo[0-9]{2}", 0)]
 
@@ -37,10 +37,22 @@ def test_a_folder_that_cannot_be_written_is_only_slower(tmp_path: Path) -> None:
     assert list(Automaton(ONE, tmp_path / "file").reports(b"foo12")) == [(7, 5)]
 
 
-def test_the_folder_is_bounded(tmp_path: Path) -> None:
-    for number in range(automaton.MAX_KEPT + 3):
-        Automaton([(1, f"a{number}b", 0)], tmp_path)
+def test_the_folder_is_bounded_once_a_workshop_closes(tmp_path: Path) -> None:
+    for number in range(automaton.MAX_KEPT):
+        (tmp_path / f"{number}.automaton").write_bytes(b"")
+    workshop = Workshop(tmp_path, 2)
+    waits = [workshop.order([(1, f"a{number}b", 0)]) for number in range(3)]
+    assert [list(wait().reports(f"a{number}b".encode())) for number, wait in enumerate(waits)] == [[(1, 3)]] * 3
+    workshop.close()
     assert len(list(tmp_path.iterdir())) == automaton.MAX_KEPT
+
+
+def test_a_workshop_hands_on_what_fails() -> None:
+    workshop = Workshop(None, 1)
+    wait = workshop.order([(1, "a(?=b)", 0)])
+    with pytest.raises(hyperscan.HyperscanError):
+        wait()
+    workshop.close()
 
 
 def test_what_hyperscan_cannot_compile_is_its_error() -> None:

@@ -20,11 +20,11 @@ def test_what_may_become_a_finding_is_held_and_no_more() -> None:
     assert channel.mark == len("Pay with ")
     channel.feed("11 1111")
     assert channel.mark == len("Pay with ")
-    channel.feed(".\n")
+    channel.feed(".\nso ")
     assert channel.mark == channel.length
     assert channel.render(0, "Pay with 4111 1111 11") == "Pay with [CARD]"
     assert channel.render(21, "11 1111") == ""
-    assert channel.render(28, ".\n") is None
+    assert channel.render(28, ".\nso ") is None
 
 
 def test_the_end_decides() -> None:
@@ -55,7 +55,7 @@ def test_long_prose_is_not_kept_and_what_comes_after_it_is_found() -> None:
         channel.feed(" gateway")
         assert len(channel._window) < 300
         assert channel.length - channel.mark == len("gateway")
-    channel.feed(f" {CARD}.\n")
+    channel.feed(f" {CARD}.\nso, ")
     assert sum(channel.ledger.counts.values()) == 1
     assert channel.render(1_600, f" {CARD}.\n") == " [CARD].\n"
 
@@ -74,7 +74,7 @@ def test_context_reaches_over_prose_that_was_not_scanned() -> None:
 
 def test_an_alert_is_counted_once_however_often_it_is_looked_at() -> None:
     channel = TextChannel(BY)
-    for char in f"to {EMAIL}, and {EMAIL} ":
+    for char in f"to {EMAIL}, and {EMAIL} or":
         channel.feed(char)
     assert sum(channel.ledger.counts.values()) == 2
     assert channel.render(0, "to ") is None

@@ -67,7 +67,7 @@ def weights(*, ideas: Ideas | None = None, version: int = VERSION, most: float =
         ("set\naside", ["drop"]),
         ("请忽略它", ["drop"]),
         ("a<|X|>b", ["drop"]),
-        ("don't and don’t", ["rules", "rules"]),  # noqa: RUF001
+        ("don't and don’t", ["rules", "rules"]),
         ("", []),
     ],
 )

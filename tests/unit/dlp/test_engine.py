@@ -83,3 +83,15 @@ def test_the_rule_that_an_automaton_cannot_take_is_named() -> None:
 
 def test_the_packs_are_small_in_memory() -> None:
     assert every_rule().size < 25_000_000
+
+
+def test_hundreds_of_own_rules_are_each_found_and_take_little() -> None:
+    rules = [rule(f"[A-Z]{{2}}{number:03d}-[0-9]{{2,6}}", id=f"own{number}") for number in range(600)]
+    scanner = Scanner(rules)
+    assert hits(scanner, "see AB017-44 and CD599-123456 ") == [(4, 12), (17, 29)]
+    assert scanner.size < 10_000_000
+
+
+def test_rules_that_together_take_too_much_are_refused() -> None:
+    with pytest.raises(RuleError, match="more than 1000 bytes"):
+        Scanner([rule("[a-z]{3}"), rule("[0-9]{9}", id="other")], max_bytes=1_000)

@@ -1,10 +1,10 @@
 from sluicegate.dlp.engine import Hit
-from sluicegate.dlp.findings import ENDLESS, Action, Edit, Ledger, merged, redact
+from sluicegate.dlp.findings import ENDLESS, Action, Edit, Ledger, Treatment, decided, merged, redact
 from tests.support.guardrails import rule
 
 
 def ledger(*actions: Action, bound: int = 10, **more: object) -> Ledger:
-    return Ledger([rule("a", severity="high", **more) for _ in actions], actions, bound)
+    return Ledger([rule("a", severity="high", **more) for _ in actions], [Treatment(each) for each in actions], bound)
 
 
 def spans(edits: list[Edit] | tuple[Edit, ...]) -> list[tuple[int, int]]:
@@ -61,3 +61,41 @@ def test_merging_takes_the_label_of_what_starts_first_then_of_the_most_severe() 
     result = merged(edits, 21)
     assert [(e.start, e.end, e.label) for e in result] == [(0, 9, "[A]"), (9, 10, "[E]"), (20, 21, "[D]")]
     assert redact("0123456789abcdefghijk", result) == "[A][E]abcdefghij[D]"
+
+
+COUNTED = Treatment(Action.BLOCK, count=3, below=Action.REDACT, group=1)
+
+
+def test_in_an_answer_each_finding_is_treated_by_those_up_to_it() -> None:
+    rules = [rule("a"), rule("b")]
+    one, two = Ledger(rules, [COUNTED, COUNTED], 10), Ledger(rules, [COUNTED, COUNTED], 10)
+    one.tally = two.tally = {}
+    one.take([Hit(0, 0, 4), Hit(1, 6, 8)])
+    assert (spans(one.edits), one.blocked) == ([(0, 4), (6, 8)], False)
+    two.take([Hit(0, 0, 4)])
+    assert (two.edits, two.blocked) == ([], True)
+
+
+def test_in_a_prompt_what_depends_on_a_count_is_decided_at_its_end() -> None:
+    book = Ledger([rule("a"), rule("b")], [COUNTED, Treatment(Action.TOKENISE)], 10)
+    book.take([Hit(0, 0, 4), Hit(1, 2, 6), Hit(0, 8, 9)])
+    edits = merged(book.edits, 100)
+    assert [(e.start, e.end, e.group, e.token) for e in edits] == [(0, 4, 1, False), (2, 6, 0, True), (8, 9, 1, False)]
+    assert spans(tuple(decided(edits, {1: Action.REDACT}, 100))) == [(0, 6), (8, 9)]
+    assert [each.token for each in decided(edits, {1: Action.REDACT}, 100)] == [False, False]
+    assert [each.token for each in decided(edits, {1: Action.TOKENISE}, 100)] == [True, True]
+    assert spans(tuple(decided(edits, {1: Action.ALERT}, 100))) == [(2, 6)]
+    assert decided(edits[1:2], {}, 100) is not None
+
+
+def test_shadow_counts_and_does_nothing() -> None:
+    book = Ledger([rule("a")], [Treatment(Action.BLOCK, shadow=True)], 10)
+    book.take([Hit(0, 0, 4)])
+    assert (book.counts, book.edits, book.blocked) == ({0: 1}, [], False)
+
+
+def test_a_value_cut_over_two_texts_is_no_placeholder_where_more_is_taken_out() -> None:
+    across = Edit(4, 9, 0, "[A]", token=True, value="12345678")
+    assert merged([across], 9)[0].value == "12345678"
+    assert not merged([across, Edit(3, 5, 0, "[B]", token=True)], 9)[0].token
+    assert merged([Edit(0, 4, 0, "[A]", token=True), Edit(3, 6, 0, "[A]", token=True)], 9)[0].token

@@ -3,10 +3,14 @@ import pytest
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.findings import CLEAN, Action, redact
-from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged, grouped
+from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
 from tests.support.guardrails import CARD, EMAIL, PEM, SSN, inspection, judge, rule
 
-REASONS = (Reason.PROMPT_ALERTED, Reason.PROMPT_REDACTED, Reason.PROMPT_BLOCKED)
+REASONS = {
+    Action.ALERT: Reason.PROMPT_ALERTED,
+    Action.REDACT: Reason.PROMPT_REDACTED,
+    Action.BLOCK: Reason.PROMPT_BLOCKED,
+}
 REDACTING = inspection({"card": Action.REDACT, "ssn": Action.REDACT, "private_key": Action.REDACT})
 
 
@@ -74,6 +78,7 @@ def test_a_decision_has_counts_and_names_and_no_text() -> None:
         assert (decision.verdict, decision.reason) == (verdict, reason)
     assert decision.detail == {
         "inspection": "ran",
+        "detectors": ("patterns:ran",),
         "rule:email_address": 1,
         "rule:payment_card": 1,
         "rule:us_ssn": 1,
@@ -81,11 +86,6 @@ def test_a_decision_has_counts_and_names_and_no_text() -> None:
         "redacted": ("payment_card",),
         "blocked": ("us_ssn",),
     }
-
-
-def test_grouping() -> None:
-    assert list(grouped([(3, 1), (3, 4), (5, 0)])) == [(3, [1, 4]), (5, [0])]
-    assert list(grouped([])) == []
 
 
 @pytest.mark.parametrize("near_misses", [("phone " + "1 " * 28) * 800, f"{CARD} " * 20])

@@ -3,11 +3,14 @@ import re
 import pytest
 
 from sluicegate.dlp.pattern import (
+    ENDLESS,
     PatternError,
+    Repeat,
     backwards,
     beginnings,
     complement,
     expression,
+    has_digit,
     merged,
     one_class,
     parse,
@@ -88,8 +91,21 @@ def test_beginnings_are_all_beginnings_and_nothing_else(pattern: str, text: str)
 
 def test_the_trigger_leaves_out_a_long_free_beginning_before_a_literal() -> None:
     assert expression(trigger(parse("[a-z]{1,64}@[a-z]{2}"))) == expression(parse("@[a-z]{2}"))
-    short = parse("[a-z]{1,4}@")
-    assert trigger(short) is short
+    assert expression(trigger(parse("[a-z]{6}[0-9]{2}b"))) == expression(parse("[0-9]{2}b"))
+    for kept in ("[a-z]{1,4}@", "[a-z]{3}[0-9]"):
+        node = parse(kept)
+        assert trigger(node) is node
+
+
+def test_whether_a_digit_is_in_every_match() -> None:
+    assert has_digit(parse("a?[0-9]{2}b"))
+    assert has_digit(parse("(?:a1|[3-5])"))
+    assert not has_digit(parse("(?:a1|[3-5a])"))
+    assert not has_digit(parse("a1?"))
+
+
+def test_a_repeat_without_an_end_is_spelt_so() -> None:
+    assert expression(Repeat(parse("a"), 1, ENDLESS)) == "(?:[\\x61]){1,}"
 
 
 def test_classes() -> None:

@@ -6,7 +6,21 @@ from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.stream import StreamGuard
-from tests.support.guardrails import AWS, CARD, EMAIL, PEM, SSN, PlainDialect, answer, event, guard_of, inspection, read
+from tests.support.guardrails import (
+    AWS,
+    CARD,
+    EMAIL,
+    PEM,
+    SSN,
+    PlainDialect,
+    answer,
+    event,
+    guard_of,
+    inspection,
+    judge,
+    read,
+    rule,
+)
 
 BY = inspection({"card": Action.REDACT, "ssn": Action.REDACT, "credential": Action.BLOCK, "private_key": Action.BLOCK})
 DONE = Event(frame(b"[DONE]"), b"[DONE]")
@@ -49,8 +63,8 @@ def test_an_event_whose_text_is_all_gone_is_still_sent() -> None:
 
 
 def test_the_dialect_is_told_from_the_first_redaction_on() -> None:
-    guard = guard_of(BY)
-    guard.feed([event("fine. "), event(SSN), event(", so ")])
+    guard = guard_of(judge([rule("[0-9]{3}-[0-9]{2}-[0-9]{4}")]))
+    guard.feed([event("fine. "), event(SSN), event(", so it ")])
     dialect = guard._dialect
     assert isinstance(dialect, PlainDialect)
     assert dialect.told == 2
@@ -124,7 +138,7 @@ def test_bounds_hold_for_an_unstreamed_answer() -> None:
         guard.feed([several("one", "two")])
     assert guard.decision().detail["bound"] == "max_answer_channels"
     by = inspection({"card": Action.REDACT})
-    by.max_candidates = 10
+    by.max_candidates = 40
     guard = guard_of(by)
     with pytest.raises(Denied):
         guard.feed([several(f"{CARD}. " * 20)])
@@ -156,17 +170,17 @@ def test_pieces_without_text_open_no_channel() -> None:
 
 def test_more_candidates_in_an_event_than_the_bound_refuse() -> None:
     by = inspection({"card": Action.REDACT})
-    by.max_candidates = 10
+    by.max_candidates = 40
     guard = guard_of(by)
-    assert guard.feed([event(f"{CARD}. ") for _ in range(4)])
+    assert guard.feed([event(f"{CARD}. So ") for _ in range(4)])
     with pytest.raises(Denied):
-        guard.feed([event(f"{CARD}. " * 20)])
+        guard.feed([event(f"{CARD}. " * 80)])
     assert guard.decision().detail["bound"] == "max_candidates"
 
 
 @pytest.mark.parametrize("blocks", [True, False])
 def test_what_cannot_be_read_counts(blocks: bool) -> None:
-    guard = StreamGuard(BY, PlainDialect(), 10, 1_000, unscannable_blocks=blocks)  # type: ignore[arg-type]  # all it asks
+    guard = StreamGuard(BY, PlainDialect(), 10, 1_000, refuses=lambda _: blocks)  # type: ignore[arg-type]  # all it asks
     sound = sse([{"channel": "0", "text": "", "unread": "audio"}])
     if blocks:
         with pytest.raises(Denied):

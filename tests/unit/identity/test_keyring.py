@@ -17,7 +17,7 @@ from sluicegate.identity.keys import digest, mint
 from sluicegate.settings import Identity
 from sluicegate.store import tables
 from sluicegate.store.database import Database
-from tests.support.administration import NOW, Tenant
+from tests.support.administration import NOW, Tenant, put
 
 T = TypeVar("T")
 
@@ -168,3 +168,39 @@ async def test_budgets_and_limits_of_key_use_case_and_team(made: Ring) -> None:
     assert (key.scope, key.period, key.usd, key.tokens) == (f"key:{made.tenant.key_id}", Period.DAY, Decimal("1.5"), None)
     assert (team.scope, team.period, team.usd, team.tokens) == (f"team:{made.tenant.team}", Period.TOTAL, None, 7)
     assert (found.rate.concurrent, found.rate.requests_per_minute) == (3, 1)
+
+
+async def test_the_role_is_that_of_the_user_and_follows_it(made: Ring) -> None:
+    def change(statement: Any) -> None:
+        with made.reads.database.transaction() as connection:
+            connection.execute(statement)
+        made.changes.touch()
+
+    async def role() -> str:
+        found = await made.find()
+        assert isinstance(found, Grant)
+        assert found.team_name == "team"
+        return found.role
+
+    key, user = tables.virtual_key, tables.user
+    change(key.update().values(principal="service_account:bot"))
+    assert await role() == "service_account"
+    change(key.update().values(principal="user:ann"))
+    assert await role() == ""
+    with made.reads.database.transaction() as connection:
+        put(
+            connection,
+            user,
+            id="1",
+            organisation_id=made.tenant.organisation,
+            name="ann",
+            role="developer",
+            password_hash="",
+            active=True,
+        )
+    change(user.update().values(role="auditor"))
+    assert await role() == "auditor"
+    change(key.update().values(principal="user:1"))
+    assert await role() == "auditor"
+    change(user.update().values(active=False))
+    assert await role() == ""

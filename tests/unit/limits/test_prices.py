@@ -107,12 +107,11 @@ def test_a_quote_holds_while_targets_and_prices_do() -> None:
     assert book.quote((), "m") == ((), (), None)
 
 
-def test_only_so_many_quotes_are_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prices, "_REMEMBERED", 2)
+def test_only_so_many_quotes_are_remembered() -> None:
     book, one = PriceBook(flat(Decimal(1), Decimal(1))), (target("a"),)
-    quotes = [book.quote(one, name) for name in "abc"]
-    assert book.quote(one, "c") is quotes[2]
-    assert book.quote(one, "a") is not quotes[0]
+    quotes = [book.quote(one, f"model-{number}") for number in range(prices.REMEMBERED + 1)]
+    assert book.quote(one, f"model-{prices.REMEMBERED}") is quotes[-1]
+    assert book.quote(one, "model-0") is not quotes[0]
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,10 @@ import pytest
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Place
+from sluicegate.objects import ProviderSpec
 from sluicegate.providers.address import parse
 from sluicegate.providers.presets import presets, resolve
-from sluicegate.settings import ProviderSpec, SettingsError
+from sluicegate.settings import SettingsError
 
 
 def test_every_preset_can_be_called() -> None:

@@ -108,3 +108,14 @@ async def test_what_is_offered_comes_after_what_is_declared(rows: Rows) -> None:
     assert [t.deployment for t in catalog.targets("llama")] == ["a"]
     assert catalog.targets("ollama/llama") == (other,)
     assert [(m.name, m.owner) for m in catalog.models()] == [("llama", "p"), ("ollama/llama", "ollama")]
+
+
+async def test_a_deployment_is_found_by_its_name(rows: Rows) -> None:
+    rows.provider("p")
+    rows.deployment("a", "gpt-5")
+    rows.deployment("b", "gpt-*")
+    catalog = Catalog(rows, credential)
+    await catalog.reload()
+    catalog.offer({"llama": target(deployment="ollama/llama")})
+    found = [catalog.deployment(name) for name in ("a", "b", "ollama/llama", "gpt-5", "c")]
+    assert [each and each.deployment for each in found] == ["a", "b", "ollama/llama", None, None]

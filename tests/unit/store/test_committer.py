@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, text
 
-from sluicegate.store import committer as committers
 from sluicegate.store.committer import FILL, Committer, Noted, WriteFailed
 from sluicegate.store.database import Database
 from sluicegate.store.journal import Journal, read
@@ -45,16 +44,28 @@ class Names:
         pass
 
 
+class Failing(Journal):
+    """A journal whose device breaks."""
+
+    broken = False
+
+    def append(self, payload: bytes) -> bool:
+        if self.broken:
+            raise OSError(5, "Input/output error")
+        return super().append(payload)
+
+
 class Bench:
     def __init__(self, folder: Path) -> None:
+        self.now = 1_000.0
         settings = settings_in(folder)
         self.database = Database(settings)
         self.path = folder / "journal"
-        journal = Journal.open(self.path, 64 * 1024)
-        assert journal is not None
+        journal = Failing.open(self.path, 64 * 1024)
+        assert isinstance(journal, Failing)
         self.journal = journal
         self.names = Names()
-        self.committer = Committer(self.database, settings.audit)
+        self.committer = Committer(self.database, settings.audit, clock=lambda: self.now)
         self.committer.adopt(journal, self.names)
 
     def append(self, *items: str) -> Sequence[Any] | None:
@@ -97,16 +108,14 @@ def test_another_batch_is_committed(bench: Bench) -> None:
     assert bench.committer.append([(bench.names, "a", None), (Names(), "b", None)]) is None
 
 
-def test_the_time_to_fill(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_time_to_fill(bench: Bench) -> None:
     assert (bench.committer.wait(), bench.committer.must_fill) == (None, False)
-    now = 1_000.0
-    monkeypatch.setattr(committers, "monotonic", lambda: now)
     bench.append("a")
-    now += 0.03
+    bench.now += 0.03
     bench.append("b")
     assert bench.committer.wait() == pytest.approx(0.02)
     assert not bench.committer.must_fill
-    now += 0.03
+    bench.now += 0.03
     assert (bench.committer.wait(), bench.committer.must_fill) == (0.0, True)
     bench.commit()
     assert (bench.committer.wait(), bench.committer.must_fill) == (None, False)
@@ -138,17 +147,12 @@ def test_a_full_journal_is_emptied_by_the_next_commit(bench: Bench) -> None:
     assert bench.append("more") == ["noted more"]
 
 
-def test_without_a_journal_that_can_be_written_groups_are_committed(
-    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def fail(_payload: bytes) -> bool:
-        raise OSError(5, "Input/output error")
-
-    monkeypatch.setattr(bench.journal, "append", fail)
+def test_without_a_journal_that_can_be_written_groups_are_committed(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    bench.journal.broken = True
     for name in ("a", "b"):
         assert bench.append(name) is None
         assert bench.commit(name) == [f"wrote {name}"]
-    monkeypatch.undo()
+    bench.journal.broken = False
     assert bench.append("c") == ["noted c"]
     assert [record.levelname for record in caplog.records] == ["ERROR", "WARNING"]
 

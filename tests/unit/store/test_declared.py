@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Place
-from sluicegate.settings import ProviderSpec, Settings, SettingsError
+from sluicegate.objects import ProviderSpec
+from sluicegate.settings import Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
 from sluicegate.store.declared import apply

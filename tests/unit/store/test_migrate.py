@@ -31,7 +31,7 @@ def test_the_migrated_schema_is_the_one_in_tables(migrated: Settings) -> None:
     connection.engine.dispose()
 
 
-def test_the_audit_tables_refuse_to_be_changed(migrated: Settings) -> None:
+def test_what_is_append_only_refuses_to_be_changed(migrated: Settings) -> None:
     engine = create_engine(migrated.database_url)
     with engine.begin() as connection:
         connection.execute(text("INSERT INTO audit_entry (log_index, body, at_ns, kind) VALUES (0, 'x', 1, 'act')"))
@@ -41,8 +41,16 @@ def test_the_audit_tables_refuse_to_be_changed(migrated: Settings) -> None:
                 " VALUES (1, 'n', 1, '', '', '')"
             )
         )
-    statements = [f"{act} {table}" for table in ("audit_entry", "audit_checkpoint") for act in ("DELETE FROM", "TRUNCATE")]
+        connection.execute(
+            text(
+                "INSERT INTO guardrail (id, version, name, document, note, active, created_by, created_at)"
+                " VALUES ('g', 1, 'n', '{}', '', true, 'user:x', 1)"
+            )
+        )
+    tables = ("audit_entry", "audit_checkpoint", "guardrail")
+    statements = [f"{act} {table}" for table in tables for act in ("DELETE FROM", "TRUNCATE")]
     statements += ["UPDATE audit_entry SET at_ns = 2", "UPDATE audit_checkpoint SET note = 'm'"]
+    statements += ["UPDATE guardrail SET active = false"]
     for statement in statements:
         if "TRUNCATE" in statement and engine.dialect.name == "sqlite":
             continue
@@ -81,6 +89,22 @@ def test_the_known_versions_are_those_of_the_scripts() -> None:
     config.set_main_option("script_location", str(migrate.MIGRATIONS))
     script = ScriptDirectory.from_config(config)
     assert tuple(revision.revision for revision in reversed(list(script.walk_revisions()))) == migrate.VERSIONS
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(migrated: Settings) -> None:
+    """What is there stays."""
+    engine = create_engine(migrated.database_url)
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO organisation VALUES ('o', 'n', 'api', 1, 1)"))
+        connection.execute(text("DROP TABLE guardrail"))
+        if engine.dialect.name == "postgresql":
+            connection.execute(text("DROP FUNCTION guardrail_append_only"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+    migrate.ensure(migrated)
+    with engine.connect() as connection:
+        assert migrate.version(connection) == migrate.VERSIONS[-1]
+        assert connection.execute(text("SELECT name FROM organisation")).scalars().all() == ["n"]
+    engine.dispose()
 
 
 def test_many_processes_may_migrate_at_once(tmp_path: Path) -> None:

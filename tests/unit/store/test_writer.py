@@ -10,7 +10,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import IntegrityError
 
 from sluicegate.settings import Settings
-from sluicegate.store.committer import Noted, WriteFailed
+from sluicegate.store.committer import FILL, Noted, WriteFailed
 from sluicegate.store.database import Database
 from sluicegate.store.journal import Journal, read
 from sluicegate.store.rows import Rows
@@ -220,6 +220,8 @@ class Noting(Scopes):
     def note(self, items: Sequence[str]) -> Noted | None:
         if any(item.isupper() for item in items):
             return None
+        if items == ["odd"]:
+            return Noted(b"", [], [ValueError("odd")])
         return Noted(" ".join(items).encode(), items, [f"noted {item}" for item in items])
 
 
@@ -289,3 +291,55 @@ async def test_stopping_ends_though_the_database_cannot_be_written(bench: Bench,
     await bench.writer.stop()
     assert bench.writer.lost == 45
     assert read(bench.path) == [b"a"]
+
+
+async def test_in_a_lull_an_item_is_durable_at_once_and_soon_in_the_database(bench: Bench, noting: Noting) -> None:
+    noting.gate.clear()
+    assert bench.writer.at_once(noting, "a")
+    assert (read(bench.path), bench.writer.waiting) == ([b"a"], 0)
+    await asyncio.get_running_loop().run_in_executor(None, noting.entered.wait)  # time has passed
+    noting.gate.set()
+    await bench.writer.settle()
+    assert bench.names() == ["a"]
+
+
+@pytest.mark.parametrize("bench", [{"journal_seconds": 3_600}], indirect=True)
+async def test_what_is_durable_at_once_is_filled_in_by_number_too(bench: Bench, noting: Noting) -> None:
+    noting.gate.clear()
+    names = [f"{number:02}" for number in range(FILL)]
+    for name in names:
+        await asyncio.sleep(0)
+        if not bench.writer.at_once(noting, name):
+            await bench.writer.submit(noting, name)
+    await asyncio.get_running_loop().run_in_executor(None, noting.entered.wait)
+    noting.gate.set()
+    await bench.writer.settle()
+    assert bench.names() == names
+
+
+async def test_only_one_item_of_a_turn_is_written_at_once(bench: Bench, noting: Noting) -> None:
+    assert [bench.writer.at_once(noting, name) for name in "ab"] == [True, False]
+    await asyncio.sleep(0)
+    assert not bench.writer.at_once(noting, "c")  # there is a crowd now
+
+
+async def test_nothing_is_written_at_once_while_something_waits(bench: Bench, noting: Noting) -> None:
+    held = await bench.hold()
+    assert not bench.writer.at_once(noting, "a")
+    bench.batch.gate.set()
+    await held
+
+
+async def test_what_no_journal_holds_is_not_written_at_once(bench: Bench, noting: Noting) -> None:
+    assert not bench.writer.at_once(noting, "A")
+    assert not bench.writer.at_once(bench.batch, "a")
+
+
+async def test_an_item_that_cannot_be_noted_fails_alone_at_once(bench: Bench, noting: Noting) -> None:
+    with pytest.raises(ValueError, match="odd"):
+        bench.writer.at_once(noting, "odd")
+
+
+async def test_a_writer_that_stopped_writes_nothing_at_once(bench: Bench, noting: Noting) -> None:
+    await bench.writer.stop()
+    assert not bench.writer.at_once(noting, "a")

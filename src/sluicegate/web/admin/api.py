@@ -11,8 +11,10 @@ from sluicegate.web.admin.audit import AuditRoutes
 from sluicegate.web.admin.context import AdminContext
 from sluicegate.web.admin.deployments import DeploymentRoutes
 from sluicegate.web.admin.guarded import check, route_class
+from sluicegate.web.admin.guardrails import GuardrailRoutes
 from sluicegate.web.admin.health import HealthRoutes
 from sluicegate.web.admin.keys import KeyRoutes
+from sluicegate.web.admin.playground import PlaygroundRoutes
 from sluicegate.web.admin.providers import ProviderRoutes
 from sluicegate.web.admin.session import SessionRoutes
 from sluicegate.web.admin.teams import TeamRoutes
@@ -25,6 +27,8 @@ RESOURCES = (
     KeyRoutes,
     ProviderRoutes,
     DeploymentRoutes,
+    PlaygroundRoutes,
+    GuardrailRoutes,
     AuditRoutes,
     HealthRoutes,
 )

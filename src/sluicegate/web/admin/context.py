@@ -6,12 +6,15 @@ from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection
 
+from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.dlp.policies import Policies
 from sluicegate.identity.keyring import KeyRing, Reads
 from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.sessions import Caller, Sessions
 from sluicegate.identity.throttle import LoginThrottle
 from sluicegate.settings import Settings
 from sluicegate.store.declared import Resolve
+from sluicegate.web.trial import Trial
 
 T = TypeVar("T")
 
@@ -43,6 +46,9 @@ class AdminContext:
     writer: Writes
     log: Acts
     keyring: KeyRing
+    policies: Policies
+    trial: Trial
+    dialects: Mapping[DialectName, Dialect]
     on_change: Callable[[], Awaitable[None]]
     """Called after every committed change of control data: compile anew what was compiled from it."""
     settings: Settings

@@ -10,7 +10,7 @@ from sluicegate.core.dialect import DialectName, Feature, SystemMode
 from sluicegate.core.identity import Classification
 from sluicegate.core.provider import Place
 from sluicegate.identity.passwords import MAX_BYTES
-from sluicegate.settings import (
+from sluicegate.objects import (
     BudgetSpec,
     DeploymentSpec,
     Name,

@@ -6,7 +6,8 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 from sqlalchemy import Connection, select
 
-from sluicegate.settings import ProviderSpec, SettingsError
+from sluicegate.objects import ProviderSpec
+from sluicegate.settings import SettingsError
 from sluicegate.store import tables
 from sluicegate.web.admin import models
 from sluicegate.web.admin.context import AdminContext

@@ -42,7 +42,7 @@ def find(connection: Connection, table: Table, id: str, caller: Caller) -> RowMa
     column = primary(table)
     if not (ID if column.name == "id" else NAME).fullmatch(id):
         raise not_found()
-    query = _within(select(table), table, caller).where(column == id)
+    query = within(select(table), table, caller).where(column == id)
     row = connection.execute(query).mappings().one_or_none()
     if row is None:
         raise not_found()
@@ -70,7 +70,7 @@ def page(
     None does not filter, and False asks for rows that have no value there.
     """
     column = primary(table)
-    query = _within(select(table), table, caller).order_by(column).limit(limit + 1)
+    query = within(select(table), table, caller).order_by(column).limit(limit + 1)
     if cursor is not None:
         query = query.where(column > cursor)
     for name, value in equal.items():
@@ -94,7 +94,8 @@ def owned(now: float) -> Record:
     return {"origin": "api", "created_at": now, "updated_at": now}
 
 
-def _within(query: Select[Any], table: Table, caller: Caller) -> Select[Any]:
+def within(query: Select[Any], table: Table, caller: Caller) -> Select[Any]:
+    """`query` with only the rows of `table` that the caller reaches."""
     if caller.organisation is None:
         return query
     if table is tables.organisation:

@@ -24,10 +24,13 @@ def address(route: Route, world: World) -> str:
         "teams": world.a.team,
         "use-cases": world.a.use_case,
         "keys": world.a.key_id,
+        "guardrails": world.a.guardrail,
     }
     kind = route.path.split("/")[3]
-    return route.path.replace("{id}", ids.get(kind, "")).replace(
-        "{name:path}", "small" if kind == "deployments" else "local"
+    return (
+        route.path.replace("{id}", ids.get(kind, ""))
+        .replace("{version}", "1")
+        .replace("{name:path}", "small" if kind == "deployments" else "local")
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sluicegate.settings import Section
+from sluicegate.objects import Section
 from sluicegate.web.admin import models
 
 TAKEN = [

@@ -1,5 +1,7 @@
 """The tenant scope: what belongs to another organisation does not exist, by whatever route it is asked for."""
 
+from typing import Any
+
 import pytest
 from sqlalchemy import Connection
 
@@ -14,11 +16,20 @@ BY_ID = [
     and route.tenant_scope is TenantScope.ORGANISATION
     and "{id}" in route.path
 ]
-LISTS = {"organisations": "organisation", "teams": "team", "use-cases": "use_case", "keys": "key_id"}
+LISTS = {
+    "organisations": "organisation",
+    "teams": "team",
+    "use-cases": "use_case",
+    "keys": "key_id",
+    "guardrails": "guardrail",
+}
 BODIES = {
     "teams": {"budgets": [{"period": "day", "tokens": 1}]},
     "use-cases": {"purpose": "taken over"},
     "keys": {},
+    "guardrails": {"document": {"prompt": {}, "answer": {}}},
+    "revert": {"version": 1},
+    "deactivate": {},
 }
 
 
@@ -37,8 +48,9 @@ async def test_every_id_of_another_tenant_on_every_route(world: World, route: Ro
     answers = set()
     async with world.client("owner@a") as client:
         for id in (*ids(world.b), *strange):
-            path = route.path.replace("{id}", id)
-            body = BODIES.get(route.path.split("/")[3], {}) if route.method in ("POST", "PATCH") else None
+            path = route.path.replace("{id}", id).replace("{version}", "1")
+            kind, *_, last = route.path.split("/")[3:]
+            body = BODIES.get(last, BODIES.get(kind, {})) if route.method in ("POST", "PATCH") else None
             answer = await client.request(route.method, path, json=body)
             assert answer.status_code == 404, f"{id}: {answer.text}"
             if "/" not in id and "%2f" not in id:
@@ -68,9 +80,10 @@ async def test_lists_show_the_own_tenant_alone(world: World, kind: str) -> None:
         ("teams", {"organisation_id": "organisation", "name": "x"}),
         ("use-cases", {"team_id": "team", "name": "x", "purpose": "x"}),
         ("keys", {"use_case_id": "use_case", "name": "x", "principal": "user:x"}),
+        ("guardrails", {"organisation_id": "organisation", "name": "x", "document": {"prompt": {}, "answer": {}}}),
     ],
 )
-async def test_nothing_is_made_inside_another_tenant(world: World, path: str, body: dict[str, str]) -> None:
+async def test_nothing_is_made_inside_another_tenant(world: World, path: str, body: dict[str, Any]) -> None:
     sent = {name: getattr(world.b, value, value) if name.endswith("_id") else value for name, value in body.items()}
     async with world.client("owner@a") as client:
         assert (await client.post(f"/api/v1/{path}", json=sent)).status_code == 404

@@ -1,0 +1,137 @@
+"""What the settings may declare: organisations, teams, use cases, keys, providers, deployments; and how values look."""
+
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from sluicegate.core.dialect import DialectName, Feature, SystemMode
+from sluicegate.core.identity import Classification, Period
+from sluicegate.core.provider import Place
+
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Count = Annotated[int, Field(gt=0)]
+Bytes = Annotated[int, Field(gt=0)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,127}$")]
+"""What people call an object: letters, digits and `. _ : / @ * -`, at most 128."""
+Wildcard = Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,127}$")]
+"""A name, or a wildcard such as `claude-*` or `*`."""
+
+
+class Section(BaseModel):
+    """A group of settings; an unknown name in it is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BudgetSpec(Section):
+    """A bound on spending; at least one of `usd` and `tokens`."""
+
+    period: Period
+    usd: Annotated[Decimal, Field(gt=0)] | None = None
+    tokens: Count | None = None
+
+
+class RateSpec(Section):
+    """Bounds per virtual key."""
+
+    requests_per_minute: Count | None = None
+    tokens_per_minute: Count | None = None
+    concurrent: Count | None = None
+
+
+class OrganisationSpec(Section):
+    """A tenant."""
+
+    name: Name
+
+
+class TeamSpec(Section):
+    """A team of an organisation."""
+
+    organisation: Name
+    name: Name
+    budgets: tuple[BudgetSpec, ...] = ()
+
+
+class UseCaseSpec(Section):
+    """The approved binding that a virtual key carries."""
+
+    organisation: Name
+    team: Name
+    name: Name
+    purpose: Annotated[str, Field(min_length=1, max_length=2_000)]
+    classification: Classification = Classification.INTERNAL
+    system_prompt: Annotated[str, Field(max_length=100_000)] | None = None
+    system_mode: SystemMode = SystemMode.APPEND
+    models: tuple[Wildcard, ...] = ()
+    """Names or wildcards (`claude-*`) that may be asked for; none allows nothing."""
+    features: frozenset[Feature] = frozenset()
+    tools: tuple[Wildcard, ...] = ("*",)
+    networks: tuple[str, ...] = ()
+    guardrail: Name = "default"
+    rate: RateSpec = RateSpec()
+    active: bool = True
+
+    @field_validator("networks")
+    @classmethod
+    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
+        from ipaddress import ip_network
+
+        for network in networks:
+            ip_network(network)
+        return networks
+
+
+class KeySpec(Section):
+    """A virtual key. In a file it is declared by its SHA-256, in hexadecimal: the key itself is nowhere."""
+
+    use_case: Name
+    organisation: Name
+    name: Name
+    principal: Annotated[str, Field(pattern=r"^(user|service_account):[^\s]{1,128}$")]
+    sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    rate: RateSpec = RateSpec()
+    budgets: tuple[BudgetSpec, ...] = ()
+    expires_at: str | None = None
+    """RFC 3339."""
+
+
+class PriceSpec(Section):
+    """USD per million tokens; overrides the price list. What is not given is priced as its whole (`input`, `output`)."""
+
+    input: Annotated[Decimal, Field(ge=0)]
+    output: Annotated[Decimal, Field(ge=0)]
+    cached: Annotated[Decimal, Field(ge=0)] | None = None
+    cache_write: Annotated[Decimal, Field(ge=0)] | None = None
+
+
+class ProviderSpec(Section):
+    """An address and a credential. `preset` fills what is not given (`openai`, `anthropic`, `ollama`, …)."""
+
+    name: Name
+    preset: str | None = None
+    kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")] = "http"
+    """`http`, `demo`, or the name of an entry point of the group `sluicegate.providers`."""
+    dialect: DialectName | None = None
+    base_url: str | None = None
+    credential: Annotated[str, Field(pattern=r"^(file|env):.+$")] | None = None
+    headers: dict[str, str] = {}
+    place: Place | None = None
+    region: str = ""
+
+
+class DeploymentSpec(Section):
+    """A model at a provider: `model` is what clients ask for, `upstream_model` what the provider calls it."""
+
+    name: Name
+    model: Name
+    provider: Name
+    upstream_model: str | None = None
+    place: Place | None = None
+    """Unless given, the provider's."""
+    region: str | None = None
+    order: int = 0
+    weight: Annotated[int, Field(ge=0, le=1_000)] = 1
+    max_output_tokens: Count = 32_768
+    price: PriceSpec | None = None

@@ -1,0 +1,81 @@
+"""Through a whole gateway: values go out as placeholders and come back, and what must stay at home goes nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sluicegate.app import Gateway, prepare
+from sluicegate.dlp.policies import Policies
+from sluicegate.settings import Settings
+from sluicegate.store import migrate
+from tests.support.guardrails import CARD, EMAIL
+from tests.support.upstream import Upstream
+
+POLICY = """
+policies: {default: {prompt: {card: tokenise, email: {action: reroute, mode: %s}}, answer: {}}}
+"""
+
+
+@asynccontextmanager
+async def client(folder: Path, mode: str, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of a gateway with the demo model and this policy; e-mail is to stay on premises where `mode` enforces."""
+    policy = folder / "policies.yaml"
+    policy.write_text(POLICY % mode)
+    dlp = {"policies": str(policy)}
+    settings = Settings.model_validate({"data_dir": folder / "data", "demo": {"ollama_url": ""}, "dlp": dlp, **more})
+    migrate.ensure(settings)
+    first = prepare(settings)
+    assert first is not None
+    gateway = Gateway(settings, Policies(settings.dlp))
+    await gateway.start()
+    try:
+        transport = httpx.ASGITransport(gateway.site)
+        headers = {"authorization": f"Bearer {first.key}"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as made:
+            yield made
+    finally:
+        await gateway.stop()
+
+
+def asking(text: str, model: str = "demo", **more: Any) -> dict[str, Any]:
+    return {"model": model, "messages": [{"role": "user", "content": text}], **more}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_the_client_reads_its_value_and_is_told(tmp_path: Path, stream: bool) -> None:
+    async with client(tmp_path, "shadow") as to:
+        asked = asking(f"repeat <CARD_1> and {CARD} for {EMAIL}", stream=stream)
+        answer = await to.post("/v1/chat/completions", json=asked, headers={"x-sluicegate-session": "s"})
+    assert answer.status_code == 200
+    assert "s4_inspect_prompt=prompt_tokenised" in answer.headers["x-sluicegate-decisions"]
+    if not stream:
+        said = answer.json()["choices"][0]["message"]["content"]
+        assert f"<CARD_1> and {CARD} for {EMAIL}" in said
+    else:
+        assert "CARD_2" not in answer.text
+        assert "4111" in answer.text
+
+
+async def test_a_session_without_a_name_is_refused(tmp_path: Path) -> None:
+    async with client(tmp_path, "shadow") as to:
+        answer = await to.post("/v1/chat/completions", json=asking("hi"), headers={"x-sluicegate-session": "a b"})
+    assert answer.status_code == 400
+    assert answer.json()["error"]["code"] == "invalid_field"
+
+
+async def test_what_must_stay_on_premises_never_reaches_a_cloud(tmp_path: Path) -> None:
+    async with Upstream() as upstream:
+        provider = {"name": "far", "dialect": "openai_chat", "base_url": f"{upstream.base_url}/v1"}
+        deployment = {"name": "far", "model": "demo-far", "provider": "far", "place": "cloud"}
+        models = {"providers": (provider,), "deployments": (deployment,), "limits": {"unknown_price": "ceiling"}}
+        async with client(tmp_path, "enforce", **models) as to:
+            answer = await to.post("/v1/chat/completions", json=asking(f"write to {EMAIL}", "demo-far"))
+            assert (answer.status_code, answer.json()["error"]["code"]) == (503, "no_permitted_route")
+            assert upstream.hits == 0
+            near = await to.post("/v1/chat/completions", json=asking(f"write to {EMAIL}"))
+            assert near.status_code == 200
+            assert "prompt_rerouted" in near.headers["x-sluicegate-decisions"]

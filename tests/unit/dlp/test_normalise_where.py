@@ -1,0 +1,60 @@
+import pytest
+
+from sluicegate.dlp.candidates import Work
+from sluicegate.dlp.normalise_where import CALM, placed, places, regions
+
+PROSE = "It is said that all of this was as it had been, once upon a time; nothing more. "
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        PROSE,
+        "Größere Prüfung.",
+        "Проверка заявлений.",
+        "使用Python编程。",
+        "x = f(a) & b  # 10 % of 3",
+    ],
+)
+def test_prose_is_calm_and_has_no_places(text: str) -> None:
+    assert places(text) == ()
+    assert CALM.match(f"{text} ") is not None
+
+
+ODD = ["%41", "&#52;", "\\u0034", "=34", "=\n", "4\u200b1", "\uff14", "1\u20132", "p\u0430ss"]
+ODD += ["1 2 3 4 5 6 7 8 9", "4111.1111.1111", "A1b2C3d4" * 3]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_what_is_written_in_another_way_has_a_place(text: str) -> None:
+    assert places(f"\0it is {text} \0")
+    assert CALM.match(f"it is {text} and ") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "last"), [("the gate", "gate"), ("in 2023, ", "2023, "), ("то слово", "слово"), ("all. ", "")]
+)
+def test_what_is_open(text: str, last: str) -> None:
+    calm = CALM.match(text)
+    assert calm is not None
+    assert calm["open"] == last
+
+
+def test_regions_begin_between_words() -> None:
+    text = PROSE * 40 + "%41 " + PROSE * 40
+    found = places(text)
+    assert found
+    ((low, high, wide),) = regions(text, found, 300, Work(100))
+    assert wide
+    assert text[low - 2 : low].strip() and text[low - 1] == " "
+    assert low < len(PROSE) * 40 - 290 and high == len(PROSE) * 40 + 303
+
+
+def test_places_go_to_their_texts() -> None:
+    texts = [("key", "abc"), ("", "%41")]
+    assert placed(texts, [5, 10], [(13, 0)]) == {1: [(3, 0)]}
+    assert placed(texts, [5, 10], None) == {0: None, 1: None}
+
+
+def test_too_many_places_are_all_of_the_text() -> None:
+    assert places("%41" * 3_000) is None
