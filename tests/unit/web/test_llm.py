@@ -10,6 +10,7 @@ from sluicegate.core.errors import Denied, GatewayError
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dlp.vault import SESSION_HEADER
 from sluicegate.identity import credentials
 from sluicegate.pipeline import Pipeline, Send
 from sluicegate.settings import Server
@@ -171,7 +172,7 @@ async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None
 
 def test_every_header_that_is_asked_for_is_named() -> None:
     travelling = {name for name, _, _ in s6_call._TRAVELLING}
-    assert set(ASKED) == {*credentials.HEADERS, *travelling, "user-agent"}
+    assert set(ASKED) == {*credentials.HEADERS, *travelling, SESSION_HEADER, "user-agent"}
     assert {"authorization", *credentials.PLAIN} == set(credentials.HEADERS)
 
 
