@@ -89,13 +89,14 @@ def _audit(settings: Settings) -> Iterator[str]:
 
 def _guardrails(settings: Settings) -> Iterator[str]:
     from sluicegate.app import automata
+    from sluicegate.dlp.built_in import built_in
     from sluicegate.dlp.policies import Policies
     from sluicegate.dlp.policy import PolicyError, compile_edition
 
-    kept = automata(settings)
+    kept = folder if (folder := automata(settings)).is_dir() else None
     try:
         path = Policies.path_of(settings.dlp)
-        edition = compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=_stored(settings))
+        edition = compile_edition(path, settings.dlp, kept, built_in(kept), _stored(settings))
     except PolicyError as error:
         yield str(error)
         return

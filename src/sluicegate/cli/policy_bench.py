@@ -13,6 +13,7 @@ from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.provider import Target
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.policies import Policies
@@ -39,9 +40,9 @@ def compiled(settings: Settings, file: Path | None, rows: Sequence[PolicyRow] = 
     Detectors elsewhere go out by `doors`, which a bench opens.
     """
     path = file or Policies.path_of(settings.dlp)
-    kept = automata(settings)
+    kept = folder if (folder := automata(settings)).is_dir() else None
     try:
-        return compile_edition(path, settings.dlp, kept if kept.is_dir() else None, rows=rows, doors=doors)
+        return compile_edition(path, settings.dlp, kept, built_in(kept), rows, doors=doors)
     except PolicyError as error:
         raise fail(str(error)) from None
 

@@ -1,7 +1,8 @@
 """Compiled sets of patterns (hyperscan), kept on disk so that the next start need not compile them again.
 
 A kept automaton is named by the digest of what it was compiled from, and begins with the digest of its own bytes: one that
-does not hold is compiled anew. What cannot be kept is only slower.
+does not hold is compiled anew. What cannot be kept is only slower. One that is kept is read when it is first needed: of the
+automata that verify a match, or look for rules near their words, few ever are.
 """
 
 import os
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -39,22 +41,26 @@ class Automaton:
     """Reports where patterns end. Used by one thread at a time, since it owns its scratch space."""
 
     def __init__(self, expressions: Sequence[Expression], kept: Path | None = None) -> None:
-        """Compile, or take what is kept in the folder `kept`. Raises hyperscan.HyperscanError, RuleError."""
-        database = _load(kept, expressions) if kept is not None else None
-        if database is None:
-            database = _compile(expressions)
-            if kept is not None:
-                _keep(kept, expressions, database)
-        self._scan = database.scan
+        """Compile, unless it is kept in the folder `kept`. Raises hyperscan.HyperscanError, RuleError."""
+        self._expressions = tuple(expressions)
+        self._kept = kept
         self._found: list[Report] = []
         self._most = UNBOUNDED
-        self.size: int = database.size()
+        self._scan: Callable[..., object] | None = None
+        size = 0 if kept is None else _size(kept, self._expressions)
+        if not size:
+            database = _compile(expressions)
+            size = database.size()
+            if kept is None or not _keep(kept, expressions, database):
+                self._scan = database.scan
+        self.size: int = size
 
     def reports(self, data: bytes, most: int = UNBOUNDED) -> Sequence[Report]:
         """Every pattern that matches and the byte offset of each of its ends. Raises TooManyReports beyond `most`."""
         self._most = most
+        scan = self._scan or self._read()
         try:
-            self._scan(data, self._collect)
+            scan(data, self._collect)
         except hyperscan.ScanTerminated:
             self._found = []
             raise TooManyReports from None
@@ -62,6 +68,18 @@ class Automaton:
             return ()
         found, self._found = self._found, []
         return found
+
+    def _read(self) -> Callable[..., object]:
+        """Read what is kept, or compile it where it has gone or does not hold."""
+        kept = self._kept
+        database = None if kept is None else _load(kept, self._expressions)
+        if database is None:
+            database = _compile(self._expressions)
+            if kept is not None:
+                _keep(kept, self._expressions, database)
+        scan: Callable[..., object] = database.scan
+        self._scan = scan
+        return scan
 
     def _collect(self, number: int, _start: int, end: int, _flags: int, _context: object) -> bool | None:
         self._found.append((number, end))
@@ -108,16 +126,30 @@ def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
     return database
 
 
+@cache
+def _here() -> tuple[str, str, str]:
+    """What an automaton depends on beside its expressions."""
+    return version("hyperscan"), platform.machine(), platform.processor()
+
+
 def _path(kept: Path, expressions: Sequence[Expression]) -> Path:
-    source = repr((version("hyperscan"), platform.machine(), platform.processor(), list(expressions)))
-    return kept / f"{sha256(source.encode()).hexdigest()}.automaton"
+    return kept / f"{sha256(repr((*_here(), list(expressions))).encode()).hexdigest()}.automaton"
+
+
+def _size(kept: Path, expressions: Sequence[Expression]) -> int:
+    """Bytes of what is kept; 0 where nothing is. It counts as used."""
+    path = _path(kept, expressions)
+    try:
+        size = path.stat().st_size - _DIGEST
+        os.utime(path)
+    except OSError:
+        return 0
+    return max(size, 0)
 
 
 def _load(kept: Path, expressions: Sequence[Expression]) -> hyperscan.Database | None:
-    path = _path(kept, expressions)
     try:
-        content = path.read_bytes()
-        os.utime(path)
+        content = _path(kept, expressions).read_bytes()
     except OSError:
         return None
     data = content[_DIGEST:]
@@ -131,7 +163,8 @@ def _load(kept: Path, expressions: Sequence[Expression]) -> hyperscan.Database |
     return database
 
 
-def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Database) -> None:
+def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Database) -> bool:
+    """Whether it could be kept."""
     path = _path(kept, expressions)
     data = hyperscan.dumpb(database)
     with suppress(OSError):
@@ -140,6 +173,8 @@ def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Dat
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
             file.write(sha256(data).digest() + data)
         part.replace(path)
+        return True
+    return False
 
 
 def _prune(kept: Path) -> None:

@@ -71,6 +71,8 @@ class Scanner:
         finally:
             self._workshop.close()
         self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
+        self.ends(EDGE)  # has what every text needs read now
+        self.undecided(EDGE)
         self.size = sum(each.size for each in automata)
         """Bytes of the compiled automata."""
 
