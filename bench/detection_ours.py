@@ -7,6 +7,7 @@ from bench.detection_kinds import OURS, meant
 from bench.detection_rows import Row
 from bench.detection_score import Finding
 from bench.systems import CACHE
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.channel import TextChannel
 from sluicegate.dlp.findings import Action
 from sluicegate.dlp.inspection import REMEMBERED_FROM, Inspection, Judged
@@ -103,7 +104,7 @@ class Ours:
 
 def shipped() -> tuple[Ours, str]:
     """What the policy `default` looks for in prompts, and its version. Automata that an earlier run compiled are taken."""
-    policies = Policies(Dlp(), CACHE / "automata")
+    policies = Policies(Dlp(), CACHE / "automata", built_in(CACHE / "automata"))
     inspection = policies.policy("default").prompt
     assert inspection is not None
     return Ours(inspection.scanner, policies.edition.scanner_bytes), policies.version

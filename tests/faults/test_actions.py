@@ -9,9 +9,11 @@ import httpx
 import pytest
 
 from sluicegate.app import Gateway, prepare
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
+from tests.support.automata import KEPT
 from tests.support.guardrails import CARD, EMAIL
 from tests.support.upstream import Upstream
 
@@ -30,7 +32,7 @@ async def client(folder: Path, mode: str, **more: Any) -> AsyncIterator[httpx.As
     migrate.ensure(settings)
     first = prepare(settings)
     assert first is not None
-    gateway = Gateway(settings, Policies(settings.dlp))
+    gateway = Gateway(settings, Policies(settings.dlp, KEPT, built_in(KEPT)))
     await gateway.start()
     try:
         transport = httpx.ASGITransport(gateway.site)

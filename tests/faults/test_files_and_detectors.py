@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from sluicegate.app import Gateway, prepare
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
@@ -52,7 +53,7 @@ async def client(folder: Path, url: str, more: str = "card: redact") -> AsyncIte
     migrate.ensure(settings)
     first = prepare(settings)
     assert first is not None
-    gateway = Gateway(settings, Policies(settings.dlp, KEPT))
+    gateway = Gateway(settings, Policies(settings.dlp, KEPT, built_in(KEPT)))
     await gateway.start()
     try:
         transport = httpx.ASGITransport(gateway.site)

@@ -9,6 +9,7 @@ from sluicegate.core.decision import Decision
 from sluicegate.core.dialect import Piece
 from sluicegate.core.event import Event, sse, whole
 from sluicegate.core.stage import Guard
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.findings import Action
@@ -33,7 +34,7 @@ PEM = (
 @cache
 def policies() -> Policies:
     """The policies that ship, compiled once for all tests of a run."""
-    return Policies(Dlp(), KEPT)
+    return Policies(Dlp(), KEPT, built_in(KEPT))
 
 
 @cache

@@ -8,6 +8,7 @@ import pytest
 
 from sluicegate.app import STAGES, Gateway, prepare, surfaces
 from sluicegate.audit.entry import OUTCOME
+from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.settings import Settings, SettingsError
@@ -63,7 +64,7 @@ async def test_a_gateway_answers_and_stops(tmp_path: Path) -> None:
     found = settings(tmp_path)
     first = prepare(found)
     assert first is not None
-    gateway = Gateway(found, Policies(found.dlp, KEPT))
+    gateway = Gateway(found, Policies(found.dlp, KEPT, built_in(KEPT)))
     await gateway.start()
     transport = httpx.ASGITransport(gateway.site)
     body = {"model": "demo", "messages": [{"role": "user", "content": "Hello"}]}
@@ -83,7 +84,7 @@ async def test_the_pipeline_runs_the_stages_in_their_order(tmp_path: Path) -> No
     """`STAGES` is held against the folder in tests/test_architecture.py; this holds what really runs against `STAGES`."""
     found = settings(tmp_path)
     prepare(found)
-    gateway = Gateway(found, Policies(found.dlp, KEPT))
+    gateway = Gateway(found, Policies(found.dlp, KEPT, built_in(KEPT)))
     await gateway.start()
     running = tuple(type(stage) for stage in gateway.pipeline.stages)
     await gateway.stop()
@@ -93,7 +94,7 @@ async def test_the_pipeline_runs_the_stages_in_their_order(tmp_path: Path) -> No
 async def test_every_gauge_is_documented(tmp_path: Path) -> None:
     found = settings(tmp_path)
     prepare(found)
-    gateway = Gateway(found, Policies(found.dlp, KEPT))
+    gateway = Gateway(found, Policies(found.dlp, KEPT, built_in(KEPT)))
     await gateway.start()
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     names = {

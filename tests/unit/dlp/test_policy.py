@@ -42,7 +42,7 @@ def test_what_ships() -> None:
     assert strict.refuses("image")
     assert not default.refuses("image")
     assert (off.prompt, off.answer) == (None, None)
-    kinds = {rule.kind: action for rule, action in zip(default.prompt.scanner.rules, default.prompt.actions, strict=True)}
+    kinds = {rule.kind: action for rule, action in zip(default.prompt.subjects, default.prompt.actions, strict=True)}
     assert kinds["credential"] is Action.BLOCK
     assert kinds["card"] is Action.REDACT
     assert kinds["email"] is Action.ALERT

@@ -69,7 +69,7 @@ async def admit(made: Exchange, by: Policies | None = None, vault: Vault | None 
 async def test_nothing_found() -> None:
     made = exchange({"role": "user", "text": "What is the weather?"})
     decision = await admit(made)
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran", "detectors": ("patterns:ran",)})
+    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran", "detectors": ("patterns:ran", "injection:ran")})
     assert not made.edited
     assert made.policy_version == policies().version
 
