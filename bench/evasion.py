@@ -4,8 +4,6 @@ Every positive of the labelled sets in FOLDER that is found as it stands is writ
 place is labelled, else the whole text, and looked for again; a stream gets it one character at a time. No text is printed.
 """
 
-
-
 import argparse
 import base64
 import codecs
