@@ -9,6 +9,7 @@ import yaml
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.dlp.findings import Action
+from sluicegate.dlp.strict_yaml import read_strict_yaml
 
 MAX_LINE = 32 * 1024 * 1024
 """Bytes of one line of a JSONL file."""
@@ -89,7 +90,7 @@ def cases(path: Path) -> Sequence[Case]:
     if path.stat().st_size > MAX_CASES_BYTES:
         raise TextsError(f"{path}: larger than {MAX_CASES_BYTES} bytes")
     try:
-        found = msgspec.convert(yaml.safe_load(path.read_bytes()), tuple[Case, ...])
+        found = msgspec.convert(read_strict_yaml(path.read_bytes()), tuple[Case, ...])
     except yaml.YAMLError as error:
         mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
         raise TextsError(f"{path}: no YAML" + (f" (line {mark.line + 1})" if mark else "")) from None

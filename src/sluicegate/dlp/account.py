@@ -6,7 +6,7 @@ from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.core.errors import Denied
 from sluicegate.dlp.findings import Action, Ledger
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.outcome import NOT_RUN, PATTERNS_NOT_RUN, PATTERNS_RAN, unscannable
+from sluicegate.dlp.outcome import PATTERNS_NOT_RUN, PATTERNS_RAN, unscannable
 from sluicegate.dlp.panel import Heard
 
 REASONS = {
@@ -83,7 +83,7 @@ class Account:
         if self._denied is not None:
             return self._denied
         if not self.ran:
-            return NOT_RUN
+            return self.inspection.not_run
         counts = dict(self._counts)
         for ledger in self._ledgers:
             for index, count in ledger.counts.items():

@@ -14,9 +14,9 @@ from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
 from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import placed, places, regions
-from sluicegate.dlp.outcome import PATTERNS_RAN, Reasons, decide
+from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
 from sluicegate.dlp.packs import CONTEXT_REACH
-from sluicegate.dlp.panel import Panel
+from sluicegate.dlp.panel import Heard, Panel
 from sluicegate.dlp.policy_file import Subject
 from sluicegate.dlp.selection import Scan
 
@@ -63,20 +63,21 @@ class Inspection:
         max_candidates: int = UNBOUNDED,
         panel: Panel | None = None,
         max_decoded: tuple[int, int] = (3, 8_192),
+        unasked: tuple[str, ...] = (),
     ) -> None:
         """`treatments` has one for every rule of the scanner, and for every signal of the panel that has an action.
 
         Findings are counted per index: of `scanner.rules` first, then of those signals. `max_decoded`: how many encodings
-        around each other are undone, and how many characters of encoded text are read as one.
+        around each other are undone, and how many characters of encoded text are read as one. `unasked` are the verdicts of
+        the detectors that policy has nothing to ask.
         """
         self._depth, self._longest = max_decoded
         self.max_candidates = max_candidates
         self.scanner = scanner
         self.panel = panel
         """The detectors beside the patterns, where policy names any."""
-        signals = [
-            signal for each in (panel.detectors if panel else ()) for signal in each.signals if signal.id in treatments
-        ]
+        self._asked = panel.detectors if panel else ()
+        signals = [signal for each in self._asked for signal in each.signals if signal.id in treatments]
         self.subjects: tuple[Subject, ...] = (*scanner.rules, *signals)
         """What can be found, by index."""
         self.ids = tuple(subject.id for subject in self.subjects)
@@ -91,6 +92,10 @@ class Inspection:
         """Whether one of a detector may."""
         self.tokenises = any(Action.TOKENISE in each.possible for each in self.treatments if not each.shadow)
         self._bound = max_findings
+        self._unasked = unasked
+        self._nothing = with_unasked(NOTHING, unasked)
+        self.not_run = with_unasked(NOT_RUN, (*(f"{each.name}:{Heard.NOT_RUN}" for each in self._asked), *unasked))
+        """Of a text that was not looked at."""
         self._judged = judged
 
     def ledger(self) -> Ledger:
@@ -111,12 +116,7 @@ class Inspection:
 
     def refuses(self, refused_by: Sequence[str]) -> bool:
         """Whether more than a shadow depends on what one of these detectors, which could not look, would have found."""
-        signals = [
-            signal.id
-            for each in (self.panel.detectors if self.panel else ())
-            if each.name in refused_by
-            for signal in each.signals
-        ]
+        signals = [signal.id for each in self._asked if each.name in refused_by for signal in each.signals]
         return any(not self.treatments[self.index[id]].shadow for id in signals if id in self.index)
 
     def find(self, texts: Sequence[Text], work: Work | None = None) -> list[Found]:
@@ -224,7 +224,8 @@ class Inspection:
 
     def decide(self, counts: Mapping[int, int], reasons: Reasons, detectors: tuple[str, ...] = (PATTERNS_RAN,)) -> Decision:
         """The decision that findings amount to. `detectors` has the verdict of the rules, and of each detector."""
-        return decide(self.ids, self.treatments, counts, reasons, detectors)
+        decision = decide(self.ids, self.treatments, counts, reasons, detectors)
+        return self._nothing if decision is NOTHING else with_unasked(decision, self._unasked)
 
 
 def _acts(treatment: Treatment) -> bool:

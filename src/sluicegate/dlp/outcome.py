@@ -16,6 +16,16 @@ NOTHING = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "ran", "detecto
 NOT_RUN = Decision(Verdict.ALLOW, Reason.ALLOWED, {"inspection": "not_run", "detectors": (PATTERNS_NOT_RUN,)})
 """Not inspected."""
 
+
+def with_unasked(decision: Decision, unasked: tuple[str, ...]) -> Decision:
+    """The decision, with the verdicts of detectors that policy did not ask; they are no reason for `inspection: not_run`."""
+    if not unasked:
+        return decision
+    verdicts = decision.detail["detectors"]
+    assert isinstance(verdicts, tuple)
+    return Decision(decision.verdict, decision.reason, {**decision.detail, "detectors": (*verdicts, *unasked)})
+
+
 _GRAVITY = {action: gravity for gravity, action in enumerate(Action)}
 _VERDICTS = {
     Action.ALLOW: Verdict.ALLOW,

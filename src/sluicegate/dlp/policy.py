@@ -8,14 +8,16 @@ from typing import Protocol
 
 import msgspec
 
+from sluicegate.core.decision import Decision
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.external.build import build
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
+from sluicegate.dlp.outcome import NOT_RUN, with_unasked
 from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
-from sluicegate.dlp.panel import Panel
+from sluicegate.dlp.panel import Heard, Panel
 from sluicegate.dlp.policy_file import (
     Mode,
     Named,
@@ -68,6 +70,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     answer: Inspection | None
     shadow: bool = False
     """Whether nothing is done at all, not even where something could not be inspected."""
+    not_run: Decision = NOT_RUN
+    """Of a direction in which it has nothing to do."""
     unscannable: Mapping[str, bool]
     """Whether a kind of what cannot be read is refused (`*`: any other kind)."""
     overrides: Sequence[tuple[Override, "Policy"]] = ()
@@ -300,6 +304,7 @@ class _Press:
             prompt=self._inspection(spec.prompt, spec.mode),
             answer=self._inspection(spec.answer, spec.mode, always=True in unscannable.values()),
             shadow=spec.mode == "shadow",
+            not_run=with_unasked(NOT_RUN, self._unasked(None)),
             unscannable=unscannable,
             overrides=overrides,
         )
@@ -321,9 +326,8 @@ class _Press:
         settings = self._settings
         scanner = selection([self._scanner(group) for group in self._compiled_for(chosen)], chosen)
         decoded = settings.max_decode_depth, settings.max_encoded_run
-        return Inspection(
-            scanner, chosen, settings.max_findings, self._judged, settings.max_candidates, self._panel(chosen), decoded
-        )
+        panel, bounds = self._panel(chosen), (settings.max_findings, self._judged, settings.max_candidates)
+        return Inspection(scanner, chosen, *bounds, panel, decoded, self._unasked(panel))
 
     def _compiled_for(self, chosen: Container[str]) -> Iterator[Sequence[Rule]]:
         """Of each group with a rule that is looked for all rules, which others share; or those alone if they are few."""
@@ -341,6 +345,11 @@ class _Press:
         if names not in self._panels:
             self._panels[names] = Panel(detectors, self._settings.judged_texts)
         return self._panels[names]
+
+    def _unasked(self, panel: Panel | None) -> tuple[str, ...]:
+        """The verdicts of the detectors that are not on the panel."""
+        asked = panel.detectors if panel else ()
+        return tuple([f"{each.name}:{Heard.NOT_RUN}" for each in self._detectors if each not in asked])
 
     def _scanner(self, rules: Sequence[Rule]) -> Scanner:
         """All of the rules, compiled, or as they already are."""

@@ -9,7 +9,8 @@ import yaml
 from sluicegate.dlp.detector import Signal
 from sluicegate.dlp.external.build import DetectorSpec
 from sluicegate.dlp.findings import Action, Treatment
-from sluicegate.dlp.packs import Rule, RuleError, read_yaml
+from sluicegate.dlp.packs import Rule, RuleError
+from sluicegate.dlp.strict_yaml import read_strict_yaml
 
 MAX_OVERRIDES = 100
 """Overrides that one policy may have."""
@@ -17,7 +18,11 @@ MAX_OVERRIDES = 100
 Mode = Literal["enforce", "shadow"]
 Severity = Literal["low", "medium", "high", "critical"]
 Allowed = Literal["allow", "block"]
-Unscannable = Allowed | dict[Annotated[str, msgspec.Meta(pattern=r"^(?:[a-z][a-z0-9_]{0,63}|\*)$")], Allowed]
+Kind = Literal["image", "audio", "video", "pdf", "document", "archive", "file", "remote", "data", "*"]
+"""What cannot be read, by its kind; `*`: any other."""
+Unscannable = Allowed | dict[Kind, Allowed]
+Role = Literal["owner", "admin", "security_officer", "auditor", "team_lead", "developer", "viewer", "service_account"]
+"""The role of a user, or that of a key which is bound to none."""
 
 PROMPT_ONLY = frozenset({Action.TOKENISE, Action.REROUTE})
 _SEVERITIES = ("low", "medium", "high", "critical")
@@ -48,8 +53,7 @@ class Override(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     teams: tuple[str, ...] = ()
     """Names or ids of teams."""
-    roles: tuple[str, ...] = ()
-    """Roles of users, or `service_account`."""
+    roles: tuple[Role, ...] = ()
     prompt: Named = {}
     answer: Named = {}
     mode: Mode | None = None
@@ -100,7 +104,7 @@ class Book(msgspec.Struct, frozen=True):
 def read_book(content: bytes) -> Book:
     """A policy file. Raises RuleError naming the place that is wrong."""
     try:
-        file = msgspec.convert(read_yaml(content), PolicyFile)
+        file = msgspec.convert(read_strict_yaml(content), PolicyFile)
     except yaml.YAMLError as error:
         raise RuleError(_place(error)) from None
     except (UnicodeDecodeError, msgspec.ValidationError) as error:
@@ -120,7 +124,7 @@ def _detector(name: str, written: dict[str, object]) -> DetectorSpec:
 def _place(error: yaml.YAMLError) -> str:
     """What is wrong where, without a quotation of the file: what this says goes to logs."""
     if not isinstance(error, yaml.MarkedYAMLError):
-        return "no YAML"
+        return str(error) if type(error) is yaml.YAMLError else "no YAML"
     mark = error.problem_mark or error.context_mark
     said = ", ".join(part for part in (error.context, error.problem) if part)
     return said if mark is None else f"line {mark.line + 1}, column {mark.column + 1}: {said}"

@@ -9,7 +9,7 @@ from sluicegate.core.stage import Passive
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.documents import Documents, fixed
 from sluicegate.dlp.inspection import Inspection
-from sluicegate.dlp.outcome import NOT_RUN, unscannable
+from sluicegate.dlp.outcome import unscannable
 from sluicegate.dlp.policy import Policy, PolicySource
 from sluicegate.dlp.prompt import Judgement, edit, judge
 from sluicegate.dlp.vault import Placeholders, Vault, owner_of
@@ -18,7 +18,6 @@ from sluicegate.settings import Server
 SYSTEM = Place.SYSTEM
 DENY = Verdict.DENY
 FLAG = Verdict.FLAG
-TOO_MANY: Detail = {**NOT_RUN.detail, "bound": "max_candidates"}
 
 
 class InspectPrompt(Passive):
@@ -52,12 +51,13 @@ class InspectPrompt(Passive):
         spans = [span for span in reading.spans if span.text and not (span.place is SYSTEM and span.text == own)]
         inspection = policy.prompt
         if inspection is None:
-            decision = NOT_RUN
+            decision = policy.not_run
         else:
             try:
                 judged = await judge(inspection, spans)
             except TooManyReports:  # a control that cannot run refuses
-                decision = Decision(FLAG if policy.shadow else DENY, Reason.PROMPT_UNSCANNABLE, TOO_MANY)
+                detail: Detail = {**inspection.not_run.detail, "bound": "max_candidates"}
+                decision = Decision(FLAG if policy.shadow else DENY, Reason.PROMPT_UNSCANNABLE, detail)
             else:
                 decision = self._act(exchange, inspection, spans, judged)
         if reading.unread and decision.verdict is not DENY:
@@ -83,14 +83,15 @@ class InspectPrompt(Passive):
 
     def _tokenise(self, exchange: Exchange, spans: Sequence[Span], judged: Judgement) -> None:
         owner = owner_of(exchange)
-        placeholders = Placeholders(self._max_placeholders, self._vault.recall(owner) if owner.named else None)
+        known = self._vault.recall(owner) if owner.named else {}
+        placeholders = Placeholders(self._max_placeholders, known)
         placeholders.avoid([exchange.grant.use_case.system_prompt or "", *(span.text for span in spans)])
         if judged.edits and edit(spans, judged.edits, placeholders):
             exchange.edited = True
         if placeholders.values:
             exchange.sealed_values = self._vault.seal(owner, placeholders.values)
-            if owner.named:
-                self._vault.keep(owner, exchange.sealed_values)
+        if owner.named and (placeholders.values or known):  # also that none is left
+            self._vault.keep(owner, exchange.sealed_values or self._vault.seal(owner, {}))
 
 
 def _unscannable(decision: Decision, unread: Sequence[str], policy: Policy) -> Decision:

@@ -11,7 +11,7 @@ from sluicegate.dlp.account import Account
 from sluicegate.dlp.chain import Chain
 from sluicegate.dlp.observe import Observer
 from sluicegate.dlp.outcome import NOT_RUN
-from sluicegate.dlp.policy import Policy, PolicySource
+from sluicegate.dlp.policy import Policy, PolicySource, UnknownPolicy
 from sluicegate.dlp.restore import RestoreGuard
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.dlp.vault import Vault, owner_of
@@ -22,7 +22,9 @@ from sluicegate.settings import Dlp
 class _Laid(msgspec.Struct, frozen=True):
     """What looks at one answer."""
 
-    account: Account
+    account: Account | None
+    """None where policy has nothing for answers."""
+    not_run: Decision
     version: str
     reader: Reader | None
 
@@ -39,17 +41,15 @@ class InspectResponse(Passive):
         self._max_held = settings.max_held_bytes
         self._laid: dict[str, _Laid] = {}
 
-    async def admit(self, exchange: Exchange) -> Decision:  # noqa: ARG002  the protocol's
+    async def admit(self, exchange: Exchange) -> Decision:
         """Admit: there is nothing to inspect yet."""
-        return NOT_RUN
+        return self._not_run(exchange)
 
     def guard(self, exchange: Exchange) -> Guard | None:
         """A guard that lives until the exchange is settled; None if the policy has nothing for answers, and the prompt
         held no placeholders.
         """
-        grant = exchange.grant
-        policy = self._policies.policy(grant.use_case.guardrail, grant.organisation)
-        policy = policy.for_(grant.team, grant.role, grant.team_name)
+        policy = self._policy(exchange)
         guards = self._inspecting(exchange, policy)
         if exchange.sealed_values:
             values = self._vault.open(owner_of(exchange), exchange.sealed_values)
@@ -67,17 +67,32 @@ class InspectResponse(Passive):
             raise
         self._record(exchange, laid)
 
+    def _policy(self, exchange: Exchange) -> Policy:
+        grant = exchange.grant
+        policy = self._policies.policy(grant.use_case.guardrail, grant.organisation)
+        return policy.for_(grant.team, grant.role, grant.team_name)
+
+    def _not_run(self, exchange: Exchange) -> Decision:
+        """Who did not look at an answer that there is not, or not yet."""
+        if not exchange.knows("grant"):
+            return NOT_RUN
+        try:
+            return self._policy(exchange).not_run
+        except UnknownPolicy:
+            return NOT_RUN
+
     def _inspecting(self, exchange: Exchange, policy: Policy) -> list[Guard]:
         """The guards that look, in their order: whole texts before what patterns take out of them."""
         inspection = policy.answer
         if inspection is None:
+            self._laid[exchange.id] = _Laid(None, policy.not_run, policy.version, None)
             return []
         dialect, most, held = exchange.dialect, self._max_channels, self._max_held
         account = Account(inspection, policy.refuses, shadow=policy.shadow)
         reader = None
         if inspection.panel is not None:
             reader = (WholeGuard if inspection.holds else Reader)(account, dialect, most, held)
-        self._laid[exchange.id] = _Laid(account, policy.version, reader)
+        self._laid[exchange.id] = _Laid(account, policy.not_run, policy.version, reader)
         patterns: Guard
         if inspection.acts:
             patterns = StreamGuard(inspection, dialect, most, held, account=account)
@@ -86,9 +101,10 @@ class InspectResponse(Passive):
         return [patterns] if reader is None else [reader, patterns]
 
     def _record(self, exchange: Exchange, laid: _Laid | None) -> None:
-        decision = NOT_RUN
-        if laid is not None:
-            decision = laid.account.decision()
+        if laid is None:
+            decision = self._not_run(exchange)
+        else:
+            decision = laid.not_run if laid.account is None else laid.account.decision()
             if laid.version != exchange.policy_version:
                 # the policies were read again while the model was at work
                 decision = Decision(decision.verdict, decision.reason, {**decision.detail, "policy_version": laid.version})

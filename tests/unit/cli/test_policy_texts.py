@@ -54,7 +54,7 @@ def test_nothing_of_a_line_is_told(said: str, tmp_path_factory: pytest.TempPathF
         ("- {text: x, expectt: {}}", "unknown field"),
         ("- {}", "case 1: expected either"),
         ("- {name: n, text: x, document: {}}", "case n: expected either"),
-        ("[", r"no YAML \(line 1\)"),
+        ("[", r"no YAML \(line 2\)"),
         ("text: x", "Expected `array`"),
     ],
 )

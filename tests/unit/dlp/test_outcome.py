@@ -1,6 +1,6 @@
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.dlp.findings import Action, Treatment
-from sluicegate.dlp.outcome import NOTHING, PATTERNS_RAN, actions, by_group, decide, totals
+from sluicegate.dlp.outcome import NOTHING, PATTERNS_RAN, actions, by_group, decide, totals, with_unasked
 
 REASONS = {
     Action.ALERT: Reason.PROMPT_ALERTED,
@@ -58,3 +58,10 @@ def test_nothing_found_is_one_object_and_a_detector_that_did_not_run_is_told() -
     told = decide([], [], {}, REASONS, (PATTERNS_RAN, "judge:not_run")).detail
     assert told == {"inspection": "not_run", "detectors": (PATTERNS_RAN, "judge:not_run")}
     assert decide([], [], {}, REASONS, (PATTERNS_RAN, "judge:unscannable")).detail["inspection"] == "ran"
+
+
+def test_detectors_that_are_not_asked_are_named_and_change_nothing_else() -> None:
+    assert with_unasked(NOTHING, ()) is NOTHING
+    told = with_unasked(NOTHING, ("judge:not_run",))
+    assert told.detail == {"inspection": "ran", "detectors": ("patterns:ran", "judge:not_run")}
+    assert (told.verdict, told.reason) == (NOTHING.verdict, NOTHING.reason)

@@ -83,7 +83,7 @@ def test_a_jurisdiction_is_narrower_than_a_kind_and_wider_than_a_rule(tmp_path: 
         ("policies: {a: {prompt: {carrd: redact}, answer: {}}}", "policies.a.prompt.carrd: no rule and no kind"),
         ("policies: {a: {prompt: {card.XX: redact}, answer: {}}}", "policies.a.prompt.card.XX: no rule and no kind"),
         (
-            "policies: {a: {prompt: {}, answer: {}, overrides: [{roles: [x], prompt: {carrd: block}}]}}",
+            "policies: {a: {prompt: {}, answer: {}, overrides: [{roles: [viewer], prompt: {carrd: block}}]}}",
             r"overrides\[0\].prompt.carrd",
         ),
         ("policies: {a: {prompt: {}}}", "policies.a: .*missing required field `answer`"),

@@ -1,9 +1,12 @@
+from typing import get_args
+
 import pytest
 
 from sluicegate.dlp.detector import Signal
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.packs import RuleError
-from sluicegate.dlp.policy_file import Entry, Named, Override, names, read_book, read_policy, refusals, treatments
+from sluicegate.dlp.policy_file import Entry, Named, Override, Role, names, read_book, read_policy, refusals, treatments
+from sluicegate.identity import roles
 
 CARD = Signal(id="visa", kind="card", severity="high", label="CARD")
 SMALL = Signal(id="gift", kind="card", severity="low", label="CARD")
@@ -58,13 +61,13 @@ def test_names_from_the_narrowest_on() -> None:
         (("x",), ("admin",), False),
     ],
 )
-def test_an_override_fits_by_team_and_role(teams: tuple[str, ...], roles: tuple[str, ...], fits: bool) -> None:
+def test_an_override_fits_by_team_and_role(teams: tuple[str, ...], roles: tuple[Role, ...], fits: bool) -> None:
     assert Override(teams=teams, roles=roles).fits(("1", "x"), "viewer") is fits
 
 
 def test_a_policy_under_an_override() -> None:
     spec = read_policy("a", {"prompt": {"card": "alert", "visa": "alert"}, "answer": {}, "mode": "shadow"})
-    under = spec.under(Override(roles=("x",), prompt={"card": Action.BLOCK}, mode="enforce"))
+    under = spec.under(Override(roles=("viewer",), prompt={"card": Action.BLOCK}, mode="enforce"))
     assert under.prompt == {"card": Action.BLOCK, "visa": Action.ALERT}
     assert (under.mode, under.unscannable) == ("enforce", "allow")
 
@@ -93,7 +96,7 @@ def test_what_cannot_be_read_by_kind() -> None:
         (
             "{}",
             "{}",
-            ", overrides: [{roles: [x], answer: {card: tokenise}}]",
+            ", overrides: [{roles: [viewer], answer: {card: tokenise}}]",
             r"policies.a.overrides\[0\].answer.card: tokenise",
         ),
         ("{}", "{}", ", overrides: [{role: [x]}]", "unknown field `role`"),
@@ -125,3 +128,33 @@ def test_a_detector_that_is_wrong_is_named_by_its_place(section: str, why: str) 
 def test_the_detectors_of_a_file() -> None:
     book = read_book(b"policies: {}\ndetectors: {own: {type: presidio, url: 'http://a', timeout: 5}}")
     assert (book.detectors["own"].timeout, book.detectors["own"].on_failure) == (5, "refuse")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"policies:\n  a: {prompt: {card: block}, answer: {}}\n  a: {prompt: {}, answer: {}}\n",
+        b"policies:\n  a: {prompt: {card: block, card: allow}, answer: {}}\n",
+        b"policies: {a: {prompt: {card: 2020-99-99}, answer: {}}}\n",
+    ],
+)
+def test_what_silently_undoes_or_breaks_is_told(content: bytes) -> None:
+    with pytest.raises(RuleError, match=r"already|its type"):
+        read_book(content)
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (", overrides: [{roles: [develper], prompt: {card: block}}]", r"develper.*roles"),
+        (", unscannable: {pfd: block}", r"pfd.*unscannable"),
+        (", overrides: [{roles: [viewer], unscannable: {images: block}}]", r"images.*unscannable"),
+    ],
+)
+def test_a_word_that_fits_nothing_is_told(more: str, why: str) -> None:
+    with pytest.raises(RuleError, match=why):
+        read(more=more)
+
+
+def test_roles_are_those_of_users_and_the_one_of_a_key_without_a_user() -> None:
+    assert {*roles.Role, "service_account"} == set(get_args(Role))

@@ -219,6 +219,27 @@ async def test_a_session_keeps_its_placeholders_for_its_key() -> None:
     assert "<CARD_1>" not in vault.open(Owner("o", "k", "s", True), typed.sealed_values)
 
 
+async def test_a_placeholder_that_was_typed_stands_for_nothing_in_later_turns_either() -> None:
+    vault, by = Vault(10, 60), written(TOKENISING)
+    for line in (f"pay {CARD}", "what is <CARD_1>?", "and again?"):
+        made = exchange(*user(line), session="s")
+        await admit(made, by, vault)
+    assert not made.sealed_values
+    assert vault.recall(Owner("o", "k", "s", True)) == {}
+
+
+@pytest.mark.parametrize("prompt", ["{tone: alert}", "{card: alert}", "{}"])
+async def test_every_detector_has_its_verdict_asked_or_not(prompt: str) -> None:
+    judge = ScriptedDetector("judge", {"x": Signal(id="tone", kind="tone", severity="low", label="TONE")})
+    other = ScriptedDetector("other", {"y": Signal(id="mood", kind="mood", severity="low", label="MOOD")})
+    by = written(f"policies: {{default: {{prompt: {prompt}, answer: {{}}}}}}", judge, other)
+    decision = await admit(exchange(*user("x")), by)
+    asked, looked = "tone" in prompt, prompt != "{}"
+    verdicts = ("patterns:ran" if looked else "patterns:not_run", f"judge:{'ran' if asked else 'not_run'}", "other:not_run")
+    assert decision.detail["detectors"] == verdicts
+    assert decision.detail["inspection"] == ("ran" if looked else "not_run")
+
+
 async def test_what_is_to_stay_at_home_is_confined() -> None:
     made = exchange(*user(CARD))
     decision = await admit(made, written("policies: {default: {prompt: {card: reroute}, answer: {}}}"))

@@ -209,3 +209,19 @@ async def test_a_client_that_leaves_while_a_detector_is_asked_leaves_a_record() 
         await task
     assert own(made)[0].detail["detectors"] == ("patterns:ran", "names:not_run")
     assert own(made)[0].detail["alerted"] == ("payment_card",)
+
+
+@pytest.mark.parametrize(("answer", "inspected"), [("{card: redact}", True), ("{}", False), ("{person: alert}", True)])
+@pytest.mark.parametrize("came", [True, False])
+async def test_every_detector_has_its_verdict_asked_or_not(answer: str, inspected: bool, came: bool) -> None:
+    other = ScriptedDetector("other", {"x": Signal(id="tone", kind="tone", severity="low", label="TONE")})
+    tested, made = laid(answer, ScriptedDetector("names", {"Ann": NAME}), other), exchange()
+    made.decisions.append((tested.name, await tested.admit(made)))
+    assert own(made)[0].detail["detectors"] == ("patterns:not_run", "names:not_run", "other:not_run")
+    guard = tested.guard(made) if came else None
+    if guard is not None:
+        await passed(guard, event("nothing"))
+    await tested.settle(made)
+    patterns = "patterns:ran" if came and inspected else "patterns:not_run"
+    names = "names:ran" if came and "person" in answer else "names:not_run"
+    assert own(made)[0].detail["detectors"] == (patterns, names, "other:not_run")
