@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import quote
 
-from bench.detection import rows, share, wanted
+from bench.detection_kinds import CREDENTIALS
+from bench.detection_report import cell
+from bench.detection_rows import read
+from bench.detection_score import Share
 from sluicegate.core.dialect import Form, Place, Span
 from sluicegate.dlp.channel import TextChannel
 from sluicegate.dlp.findings import Action, Edit
 from sluicegate.dlp.inspection import Inspection, Judged
-from sluicegate.dlp.policy import Policies
+from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.seams import find_across
 from sluicegate.settings import Dlp
 
@@ -150,31 +153,23 @@ WAYS: dict[str, tuple[str, Write]] = {
 
 def cases(folder: Path, by: Inspection) -> Iterator[Case]:
     taken: dict[str, int] = {}
-    for row in rows(folder / "pii.jsonl"):
-        group, kinds = wanted(row["kind"])
-        spans = [span for span in row.get("spans") or () if kinds]
-        if row["label"] == "positive" and group in GROUPS and spans and not row.get("weak"):
-            start, end = _span(spans[0])
-            if found(by, row["text"], kinds) and taken.get(group, 0) < SHARED:
+    for row in read(folder / "pii.jsonl"):
+        kinds, group = set(row.accepts), row.kind
+        if row.positive and group in GROUPS and row.spans and not row.weak:
+            start, end = row.spans[0]
+            if found(by, row.text, kinds) and taken.get(group, 0) < SHARED:
                 taken[group] = taken.get(group, 0) + 1
-                yield group, kinds, row["text"], start, end
-    kinds = {"credential", "private_key"}
-    for row in rows(folder / "secrets.jsonl.gz"):
-        text = row["text"]
-        if row["label"] == "positive" and taken.get("credential", 0) < SHARED * 2:
+                yield group, kinds, row.text, start, end
+    kinds = set(CREDENTIALS)
+    for row in read(folder / "secrets.jsonl.gz"):
+        text = row.text
+        if row.positive and taken.get("credential", 0) < SHARED * 2:
             edits = by.find([("", text)])[0].edits
             if edits and found(by, text, kinds):
                 taken["credential"] = taken.get("credential", 0) + 1
                 name = re.search(r"[\w.-]*\Z", text[: edits[0].start])  # a name that the finding begins within
                 start = name.start() if name else edits[0].start
                 yield "credential", kinds, text, start, edits[0].end
-
-
-def _span(span: object) -> tuple[int, int]:
-    if isinstance(span, dict):
-        return span["start"], span["end"]
-    start, end = span[:2]  # type: ignore[index]  # a list of numbers
-    return start, end
 
 
 def found(by: Inspection, text: str, kinds: set[str]) -> bool:
@@ -205,7 +200,7 @@ def parted(by: Inspection, text: str, at: int) -> set[str]:
 def line(name: str, row: str, hits: dict[str, list[bool]]) -> str:
     every = [hit for each in hits.values() for hit in each]
     kinds = " | ".join(f"{100 * sum(each) / len(each):.0f} %" if (each := hits.get(group)) else "" for group in GROUPS)
-    return f"| {row} | {name} | {share(sum(every), len(every)).strip()} | {kinds} |"
+    return f"| {row} | {name} | {cell(Share(sum(every), len(every)))} | {kinds} |"
 
 
 def main() -> None:

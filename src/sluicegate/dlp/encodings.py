@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from binascii import Error, a2b_base64
+from binascii import Error, a2b_base64, a2b_hex
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -21,12 +21,20 @@ _IN_RUN = re.compile(rf"[{RUN}]")
 _LINE = re.compile(rf"(?<=[{RUN}]{{{FULL_LINE}}})\r?\n?\Z")
 _HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2}){8,})")
 _STANDARD = str.maketrans("-_", "+/", "\r\n=")
-_TEXT_HEADS = str.maketrans("", "", "CDIJKLMNOPQRSTUVWXYZabcdef")
+_BREAKS = b"\r\n="
+_HEX_DIGITS = b"0123456789abcdefABCDEFxX"
+_TEXT_HEADS = b"CDIJKLMNOPQRSTUVWXYZabcdef"
 """What a group of four begins with whose first byte is ASCII."""
-_COMPRESSED = ("H4sI", "eJ", "eA", "eN")
+_NEVER_WIDE = frozenset(b"ABEFGH")
+"""What none begins with in text of another script: groups of three bytes begin anywhere in a character, never a control."""
+_COMPRESSED = (b"H4sI", b"eJ", b"eA", b"eN")
 _MOST_INFLATED = 1 << 24
 """Bytes that are taken out of one run, where the bound on candidates is higher still."""
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
+_TEXT_HEAD = re.compile(
+    rb"(?:[\t-\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+"
+)
+_URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _MAGIC = (b"\x1f\x8b", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e")
 
 
@@ -68,6 +76,25 @@ def _cut(text: str, start: int, end: int) -> int:
     return end
 
 
+def worth(run: bytes) -> bool:
+    """Whether a run on one line may be encoded; never no wrongly, and fast for words, names, paths and digests."""
+    size = 12 if len(run) < 32 else 24  # below three quarters of the run, where what is no text is passed over
+    if not run.islower() and _promising(run) and _may_be_text(a2b_base64(run[:size].translate(_URL_SAFE))):
+        return True
+    if run.translate(None, _HEX_DIGITS):
+        return False
+    digits = run[2:] if run[1:2] in b"xX" else run
+    with suppress(Error):
+        return _may_be_text(a2b_hex(digits[:size]))
+    return False
+
+
+def _may_be_text(head: bytes) -> bool:
+    """Whether what begins with these bytes, up to a cut character, may be text or compressed."""
+    found = _TEXT_HEAD.match(head)
+    return (found is not None and found.end() >= len(head) - 3) or head.startswith(_MAGIC) or not head[1]
+
+
 def readings(run: str, work: Work) -> Iterator[str]:
     """The texts that a run may stand for. Raises TooManyReports where decoding takes more than `work` allows."""
     found = False
@@ -81,7 +108,7 @@ def readings(run: str, work: Work) -> Iterator[str]:
 def _readings(run: str, work: Work) -> Iterator[str]:
     if hexadecimal := _HEX.fullmatch(run):
         yield from _texts(bytes.fromhex(hexadecimal[1]), work)
-    if run.islower() or not _promising(run):
+    if run.islower() or not _promising(run.encode()):
         return
     body = run.translate(_STANDARD)
     if len(body) % 4 == 1:
@@ -90,16 +117,11 @@ def _readings(run: str, work: Work) -> Iterator[str]:
         yield from _texts(a2b_base64(body + "=" * (-len(body) % 4)), work)
 
 
-def _promising(run: str) -> bool:
-    heads = run[::4] if "\n" not in run else run.translate(_STANDARD)[::4]
-    if run.startswith(_COMPRESSED) or 4 * run.count("A") >= len(run):  # UTF-16 is half zeroes
+def _promising(run: bytes) -> bool:
+    heads = run[::4] if b"\n" not in run else run.translate(None, _BREAKS)[::4]
+    if 3 * len(heads.translate(None, _TEXT_HEADS)) <= len(heads) or _NEVER_WIDE.isdisjoint(heads):
         return True
-    return 3 * len(heads.translate(_TEXT_HEADS)) <= len(heads) or _wide(heads)
-
-
-def _wide(heads: str) -> bool:
-    """Whether it may be text of another script: groups of three bytes begin anywhere in a character, never a control."""
-    return not set(heads) & set("ABEFGH")
+    return run.startswith(_COMPRESSED) or 4 * run.count(b"A") >= len(run)  # UTF-16 is half zeroes
 
 
 def _texts(data: bytes, work: Work) -> Iterator[str]:

@@ -19,12 +19,14 @@ import msgspec
 from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, Expression, Report, TooManyReports, Workshop
 from sluicegate.dlp.leads import Leads, Led
 from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
-from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, trigger, wide
+from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, spaces, trigger, wide
 from sluicegate.dlp.tails import Tail, Tails, length
 from sluicegate.dlp.validators import Validator
 
 _TOGETHER = 5
 """Patterns that are verified by one automaton: many small ones take half the memory and the time of few large ones."""
+FEW_SPACES = 4
+"""ASCII white space in a match beyond which it is wordy."""
 EDGE = "\0"
 """Stands before the first and after the last character of a text; no boundary refuses it."""
 
@@ -43,6 +45,7 @@ class _Pattern(msgspec.Struct, frozen=True, gc=False):
 
     wide: bool
     closing: bool
+    wordy: bool
     width: int
     near: Validator | None
     check: Validator | None
@@ -73,6 +76,7 @@ class Scanner:
         self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
         self.ends(EDGE)  # has what every text needs read now
         self.undecided(EDGE)
+        self.wordy = max((pattern.width for pattern in self._patterns.values() if pattern.wordy), default=0)
         self.size = sum(each.size for each in automata)
         """Bytes of the compiled automata."""
 
@@ -189,7 +193,7 @@ class Scanner:
         verify.append((number, f"^{expression(backwards(node))}{left}", flags))
         tails[needs].append(Tail(number, node, flags, compiled.before))
         near, check = (None, None) if closing else (compiled.near, compiled.check)
-        self._patterns[number] = _Pattern(broad, closing, compiled.width, near, check)
+        self._patterns[number] = _Pattern(broad, closing, spaces(node) > FEW_SPACES, compiled.width, near, check)
 
     def _order(self, expressions: Sequence[Expression], named: Sequence[Expression]) -> Callable[[], Automaton | None]:
         """Have `expressions` compiled; `named` are those of them, or more, that have the patterns' numbers."""

@@ -13,7 +13,7 @@ from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, mer
 from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
 from sluicegate.dlp.normalise_view import Inner, View
-from sluicegate.dlp.normalise_where import placed, places, regions
+from sluicegate.dlp.normalise_where import FOLDED, INNER, QUOTED, Place, placed, places, regions
 from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.panel import Heard, Panel
@@ -190,22 +190,25 @@ class Inspection:
                 hits[index] = sorted({*more, *hits.get(index, ())}, key=in_order)
         return hits
 
-    def _in_views(self, lead: str, text: str, where: Sequence[tuple[int, int]] | None, depth: int, work: Work) -> list[Hit]:
+    def _in_views(self, lead: str, text: str, where: Sequence[Place] | None, depth: int, work: Work) -> list[Hit]:
         """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
         inner = self._inner(depth, work)
-        reach = self.scanner.width + 2 * CONTEXT_REACH
-        parts = [(0, len(text), True)] if where is None else regions(text, where, reach, work)
+        reach = self.scanner.width, self.scanner.wordy
+        parts = [(0, len(text), FOLDED | QUOTED)] if where is None else regions(text, where, reach, work)
         hits: list[Hit] = []
-        for low, high, wide in parts:
+        for low, high, what in parts:
             before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
-            chains = (folding(before), quoting(before)) if wide else ((),)
-            views = [View(stages, self.scanner, before, low, len(before)) for stages in chains]
             final = high == len(text)
-            for view in views:
-                hits += view.feed(text[low:high], work, final=final, plain=high)
-            if inner is not None:
-                hits += views[0].decode(inner, self._longest, work, final=final)
-                hits += views[0].join(inner, final=final)
+            part = text[low:high]
+            if what & QUOTED:
+                view = View(quoting(before), self.scanner, before, low, len(before))
+                hits += view.feed(part, work, final=final, plain=high)
+            if what & FOLDED or (inner is not None and what & INNER):
+                view = View(folding(before) if what & FOLDED else (), self.scanner, before, low, len(before))
+                hits += view.feed(part, work, final=final, plain=high)
+                if inner is not None:
+                    hits += view.decode(inner, self._longest, work, final=final)
+                    hits += view.join(inner, final=final)
         return hits
 
     def _inner(self, depth: int, work: Work) -> Inner | None:

@@ -11,9 +11,10 @@ from collections.abc import Iterator, Sequence
 
 import hyperscan
 
-from sluicegate.dlp.automaton import Automaton, Expression, Report, TooManyReports
+from sluicegate.dlp.automaton import Automaton, Expression, TooManyReports
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings
+from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings, worth
+from sluicegate.dlp.engine import FEW_SPACES
 from sluicegate.dlp.normalise import LONGEST_WORD
 from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, HARD, SOFT, source
 from sluicegate.dlp.packs import CONTEXT_REACH
@@ -24,9 +25,18 @@ MOST_PLACES = 2_000
 """Places in one scan beyond which all of it is read."""
 NEAR = 130
 """Characters before and after spread digits that are read, and what of them goes on."""
-Region = tuple[int, int, bool]
-"""From where to where, and whether anything in it may be written in another way."""
-_WIDE, _NEAR, _RUN = 0, 1, 2
+Place = tuple[int, int, int]
+"""Where something suspicious ends, of which kind it is, and of a run how long."""
+Region = tuple[int, int, int]
+"""From where to where, and what may be in it: FOLDED, QUOTED, INNER together."""
+FOLDED, QUOTED, INNER = 1, 2, 4
+"""Escapes and other forms of ASCII; quoted-printable; runs of encoded text and spread numbers."""
+_NEAR, _RUN = 8, 16
+_UNIT = 64
+"""The most characters of an escape."""
+_OPEN = 130
+"""The most characters that a view keeps back."""
+_FEW = re.compile(rf"(?:[^\t-\r ]*+[\t-\r ]){{0,{FEW_SPACES}}}+[^\t-\r ]*+").match
 _RUN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
 _FLAT = bytes(ord("w") if chr(byte) in _RUN_CHARACTERS else ord(" ") for byte in range(256))
 _LONG = b"w" * SHORTEST
@@ -35,10 +45,10 @@ _LOCAL = threading.local()
 _B = f"[{BETWEEN}]{{1,{GAP}}}"
 _MARKS = r"[\-._@+/:%=&#]"
 _PLACES = (
-    (_WIDE, "%[0-9a-fA-F]{2}"),
-    (_WIDE, "&(?:#[0-9xX]|[A-Za-z][A-Za-z0-9]{1,30};)"),
-    (_WIDE, r"\\(?:[uU][0-9a-fA-F{]|x[0-9a-fA-F]|/|[0-3][0-7]{2})"),
-    (_WIDE, r"=(?:[2-7C-F][0-9A-F]|[ \t]{0,8}\r?\n)"),
+    (FOLDED, "%[0-9a-fA-F]{2}"),
+    (FOLDED, "&(?:#[0-9xX]|[A-Za-z][A-Za-z0-9]{1,30};)"),
+    (FOLDED, r"\\(?:[uU][0-9a-fA-F{]|x[0-9a-fA-F]|/|[0-3][0-7]{2})"),
+    (QUOTED, r"=(?:[2-7C-F][0-9A-F]|[ \t]{0,8}\r?\n)"),
     (_NEAR, f"(?:[0-9]{_B}){{8}}[0-9]"),
     (_NEAR, f"[0-9]{{3,4}}{_B}[0-9]{{2,6}}{_B}[0-9]{{4}}"),
     (_NEAR, f"[A-Z]{{2}}[0-9]{{2}}{_B}[0-9A-Z]{{4}}{_B}[0-9A-Z]{{4}}"),
@@ -47,12 +57,12 @@ _PLACES = (
 
 def _wide_places() -> Iterator[tuple[int, str]]:
     soft, letter = charset(SOFT), charset(ALPHABETS)
-    yield _WIDE, charset(HARD)
-    yield _WIDE, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
-    yield _WIDE, f"[0-9=]{soft}"
-    yield _WIDE, f"{soft}[0-9=]"
-    yield _WIDE, f"{letter}{_MARKS}?[0-9A-Za-z]"
-    yield _WIDE, f"[0-9A-Za-z]{_MARKS}?{letter}"
+    yield FOLDED, charset(HARD)
+    yield FOLDED, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
+    yield FOLDED, f"[0-9=]{soft}"
+    yield FOLDED, f"{soft}[0-9=]"
+    yield FOLDED, f"{letter}{_MARKS}?[0-9A-Za-z]"
+    yield FOLDED, f"[0-9A-Za-z]{_MARKS}?{letter}"
 
 
 def _automata() -> tuple[Automaton, Automaton]:
@@ -64,58 +74,65 @@ def _automata() -> tuple[Automaton, Automaton]:
     return _LOCAL.automata  # type: ignore[no-any-return]  # a thread's attributes have no types
 
 
-def places(text: str) -> Sequence[tuple[int, int]] | None:
-    """Where in `text` something suspicious ends, in order, and of which kind; None where there is too much of it."""
+def places(text: str) -> Sequence[Place] | None:
+    """Where in `text` something suspicious ends, in order; None where there is too much of it."""
     ascii_only, wide = _automata()
     plain = text.isascii()
     data = text.encode("utf-8", "replace")
     found = _long_runs(data)
     try:
-        found += ascii_only.reports(data, MOST_PLACES)
+        reports = ascii_only.reports(data, MOST_PLACES)
         if not plain:
-            found += wide.reports(data, MOST_PLACES)
+            reports = [*reports, *wide.reports(data, MOST_PLACES)]
     except TooManyReports:
         return None
-    if not found:
+    if reports:
+        found += {(end, kind, 0) for kind, end in reports}
+    elif not found:
         return ()
-    ends = sorted({(end, kind) for kind, end in found})
+    found.sort()
     if plain:
-        return ends
+        return found
     out, at, characters = [], 0, 0
-    for end, kind in ends:
+    for end, kind, length in found:
         while data[end : end + 1] and data[end] & 0xC0 == 0x80:
             end += 1  # to the end of a character
         characters += len(data[at:end].decode("utf-8", "ignore"))
         at = end
-        out.append((characters, kind))
+        out.append((characters, kind, length))
     return out
 
 
-def _long_runs(data: bytes) -> list[Report]:
+def _long_runs(data: bytes) -> list[Place]:
     """The ends of long runs, and a character more; faster told so than by an automaton, which enters every word."""
-    found: list[Report] = []
+    found: list[Place] = []
     flat = data.translate(_FLAT)
     at = flat.find(_LONG)
     while at >= 0:
         end = flat.find(b" ", at)
-        found.append((_RUN, end + 1))
+        if end < 0:
+            end = len(flat)
+        if worth(data[at:end]):
+            found.append((end + 1, _RUN, end - at))
         at = flat.find(_LONG, end)
     return found
 
 
 def placed(
-    texts: Sequence[tuple[str, str]], starts: Sequence[int], found: Sequence[tuple[int, int]] | None
-) -> dict[int, list[tuple[int, int]] | None]:
+    texts: Sequence[tuple[str, str]], starts: Sequence[int], found: Sequence[Place] | None
+) -> dict[int, list[Place] | None]:
     """The places found in joined leads and texts, per index of a text, as places of it; None: all of it."""
     if found is None:
         return dict.fromkeys(range(len(texts)))
+    if not found:
+        return {}
     leads = [start - 1 - len(lead) for (lead, _), start in zip(texts, starts, strict=True)]
-    out: dict[int, list[tuple[int, int]] | None] = {}
-    for end, kind in found:
+    out: dict[int, list[Place] | None] = {}
+    for end, kind, length in found:
         index = bisect_left(leads, end) - 1
         of = out.setdefault(index, [])
         if of is not None and (end > starts[index] or kind != _RUN):
-            of.append((end - starts[index], kind))
+            of.append((end - starts[index], kind, length))
     return out
 
 
@@ -123,35 +140,48 @@ _BREAK = re.compile(r"[A-Za-z,;:!?)] (?=[a-z])")
 """Between words, where neither a run, a spread number, a word of another alphabet nor an escape goes on."""
 
 
-def regions(text: str, found: Sequence[tuple[int, int]], reach: int, work: Work) -> list[Region]:
-    """Which parts of `text` to read as views for the places `found` in it.
+def regions(text: str, found: Sequence[Place], reach: tuple[int, int], work: Work) -> list[Region]:
+    """Which parts of `text` to read as views for the places `found` in it. None begins within a unit of a view.
 
-    None begins within a unit of a view.
-
-    What a rule looks at for one match takes at most `reach` characters. Raises TooManyReports.
+    A match takes at most reach[0] characters, and at most reach[1] if it is wordy. Raises TooManyReports.
     """
     wanted: list[Region] = []
     covered = 0
-    for end, kind in found:
+    for end, kind, length in found:
         if kind == _RUN:
-            if end <= covered:
+            if end <= covered and wanted[-1][2] & INNER:
                 continue
-            start = len(text[: end - 1].rstrip(_RUN_CHARACTERS))
-            if next(readings(text[start : end - 1], work), None) is None:
+            low = end - 1 - length
+            if next(readings(text[low : end - 1], work), None) is None:
                 continue
-            low, high = start, continued(text, start) + 3
+            high, what = continued(text, low) + 3, INNER
         elif kind == _NEAR:
-            low, high = end - NEAR, spread(text, end) + NEAR
+            low, high, what = end - NEAR, spread(text, end) + NEAR, INNER
         else:
-            low, high = end - reach, end + reach
+            (low, high), what = _around(text, end, reach), kind
         low = _break(text, low, covered)
         high = min(high, len(text))
         if wanted and low <= covered:
-            wanted[-1] = wanted[-1][0], max(high, covered), wanted[-1][2] or kind == _WIDE
+            wanted[-1] = wanted[-1][0], max(high, covered), wanted[-1][2] | what
         else:
-            wanted.append((low, high, kind == _WIDE))
+            wanted.append((low, high, what))
         covered = wanted[-1][1]
     return wanted
+
+
+def _around(text: str, end: int, reach: tuple[int, int]) -> tuple[int, int]:
+    """What a match can take that goes on beyond a unit which begins in text[:end], and what it must be read with.
+
+    Beyond the unit a match is as in `text`: unless it is wordy, no more than a few words. Where there is another unit, its
+    own region goes on.
+    """
+    longest, wordy = reach
+    back = max(0, end - _UNIT)
+    words = _FEW(text[max(0, back - longest) : back][::-1])
+    on = end + _UNIT + CONTEXT_REACH
+    more = _FEW(text, on, on + longest)
+    low = back - max(wordy, words.end() if words else 0)
+    return low - 1, max(on + wordy, more.end() if more else 0) + _OPEN
 
 
 def _break(text: str, low: int, floor: int) -> int:

@@ -97,6 +97,16 @@ def width(node: Node) -> tuple[int, int]:
     return sum(w[0] for w in widths), sum(w[1] for w in widths)
 
 
+def spaces(node: Node) -> int:
+    """The most characters of ASCII white space in a match."""
+    if isinstance(node, Chars):
+        return int(any(low <= 32 and high >= 9 and (low <= 13 or high >= 32) for low, high in node.ranges))
+    if isinstance(node, Repeat):
+        return node.high * spaces(node.part)
+    each = [spaces(part) for part in node.parts]
+    return max(each, default=0) if isinstance(node, Alt) else sum(each)
+
+
 def wide(node: Node) -> bool:
     """Whether a character beyond ASCII can match, so that the automaton must read UTF-8 rather than bytes."""
     if isinstance(node, Chars):

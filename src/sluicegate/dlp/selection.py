@@ -23,6 +23,10 @@ class Scan(Protocol):
     def width(self) -> int:
         """The most characters that a match takes."""
 
+    @property
+    def wordy(self) -> int:
+        """The most characters that a match with more than FEW_SPACES of ASCII white space takes."""
+
     def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
         """Where patterns may end."""
 
@@ -61,6 +65,7 @@ class Selection:
                 rules += part.rules
         self.rules = tuple(rules)
         self.width = max((part.scanner.width for part in self._parts), default=0)
+        self.wordy = max((part.scanner.wordy for part in self._parts), default=0)
 
     def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
         """See `Scan.ends`. Raises TooManyReports where there are more than `most`, of any rule of the scanners."""
