@@ -69,7 +69,10 @@ async def admit(made: Exchange, by: Policies | None = None, vault: Vault | None 
 async def test_nothing_found() -> None:
     made = exchange({"role": "user", "text": "What is the weather?"})
     decision = await admit(made)
-    assert (decision.verdict, decision.detail) == (Verdict.ALLOW, {"inspection": "ran", "detectors": ("patterns:ran", "injection:ran")})
+    assert (decision.verdict, decision.detail) == (
+        Verdict.ALLOW,
+        {"inspection": "ran", "detectors": ("patterns:ran", "injection:ran")},
+    )
     assert not made.edited
     assert made.policy_version == policies().version
 
@@ -137,7 +140,7 @@ async def test_a_policy_with_nothing_for_prompts_says_that_it_did_not_run() -> N
     decision = await admit(exchange({"role": "user", "text": AWS}, guardrail="off"))
     assert (decision.verdict, decision.detail) == (
         Verdict.ALLOW,
-        {"inspection": "not_run", "detectors": ("patterns:not_run",)},
+        {"inspection": "not_run", "detectors": ("patterns:not_run", "injection:not_run")},
     )
 
 

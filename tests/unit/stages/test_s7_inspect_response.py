@@ -54,7 +54,7 @@ async def test_what_the_guard_found_takes_the_place_of_what_admission_left() -> 
     made, tested = exchange(), stage()
     made.decisions.append((tested.name, await tested.admit(made)))
     made.decisions.append(("s8_record", ALLOWED))
-    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run", "injection:not_run")}
     guard = tested.guard(made)
     assert guard is not None
     assert await passed(guard, event(f"it is {CARD}")) == {"0": "it is [CARD]"}
@@ -64,7 +64,7 @@ async def test_what_the_guard_found_takes_the_place_of_what_admission_left() -> 
     assert (decision.verdict, decision.reason) == (Verdict.REDACT, Reason.ANSWER_REDACTED)
     assert decision.detail == {
         "inspection": "ran",
-        "detectors": ("patterns:ran",),
+        "detectors": ("patterns:ran", "injection:not_run"),
         "rule:payment_card": 1,
         "redacted": ("payment_card",),
     }
@@ -89,7 +89,7 @@ async def test_an_answer_with_nothing_in_it() -> None:
     await tested.settle(made)
     assert (own(made)[0].verdict, own(made)[0].detail) == (
         Verdict.ALLOW,
-        {"inspection": "ran", "detectors": ("patterns:ran",)},
+        {"inspection": "ran", "detectors": ("patterns:ran", "injection:not_run")},
     )
 
 
@@ -99,7 +99,7 @@ async def test_an_answer_that_never_came_was_not_inspected(guarded: bool) -> Non
     if guarded:
         tested.guard(made)
     await tested.settle(made)
-    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run", "injection:not_run")}
 
 
 async def test_a_policy_with_nothing_for_answers_lays_no_guard() -> None:
@@ -126,7 +126,7 @@ async def test_what_the_intent_entry_holds_is_not_replaced_so_that_the_outcome_e
     guard.feed([event(f"it is {CARD}")])
     guard.flush()
     await tested.settle(made)
-    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run",)}
+    assert own(made)[0].detail == {"inspection": "not_run", "detectors": ("patterns:not_run", "injection:not_run")}
     assert made.decisions[-1][0] == tested.name
     assert made.decisions[-1][1].reason is Reason.ANSWER_REDACTED
 
