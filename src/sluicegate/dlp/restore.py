@@ -17,6 +17,8 @@ _ESCAPED = re.compile(r"(?:<|\\u003[cC])(?P<name>[A-Z][A-Z0-9_]{0,31}_[1-9][0-9]
 _UNIT = re.compile(r"(?P<opening><|\\u003[cC])|(?P<cut>\\(?:u[0-9a-fA-F]{0,3})?\Z)|\\.", re.DOTALL)
 """An opening bracket, an escape that the end of the text cuts off, or any other escape."""
 _CUT = re.compile(r"\\(?:u[0-9a-fA-F]{0,3})?\Z")
+_CUT_LENGTH = 5
+"""The most characters of an escape that the end of the text cuts off."""
 
 
 class Values:
@@ -24,6 +26,8 @@ class Values:
 
     def __init__(self, values: Mapping[str, str]) -> None:
         self.values = values
+        self.longest = max(map(len, values), default=0)
+        """Characters of the longest placeholder: where more than that follow, nothing is open."""
         self._beginnings = {name[:end] for name in values for end in range(1, len(name))}
 
     def begins(self, text: str) -> bool:
@@ -69,7 +73,7 @@ class RestoringText:
 
     def _decided(self, text: str) -> int:
         """The index from which more text could still complete a placeholder."""
-        at = text.find("<")
+        at = text.find("<", max(0, len(text) - self._values.longest))
         while at >= 0:
             if self._values.begins(text[at:]):
                 return at
@@ -89,10 +93,15 @@ class RestoringJson(RestoringText):
         ]
 
     def _decided(self, text: str) -> int:
+        late = len(text) - self._values.longest - _CUT_LENGTH
         for unit in _UNIT.finditer(text):
             if unit["cut"] is not None:
                 return unit.start()
-            if unit["opening"] is not None and self._values.begins("<" + _CUT.sub("", text[unit.end() :])):
+            if (
+                unit["opening"] is not None
+                and unit.end() >= late
+                and self._values.begins("<" + _CUT.sub("", text[unit.end() :]))
+            ):
                 return unit.start()
         return len(text)
 

@@ -106,3 +106,18 @@ def test_log_probabilities_go_from_the_first_value_on() -> None:
     out = [*laid.feed(chunks), *laid.flush()]
     assert b"4111" in out[0].raw
     assert b"token" not in b"".join(each.raw for each in out)
+
+
+@pytest.mark.parametrize("unit", ["<", "<CARD_1", "<CARD_1>", "\\u003c", "\\u003C"])
+@pytest.mark.parametrize("kind", [RestoringText, RestoringJson])
+def test_only_the_end_of_a_text_is_asked_whether_it_goes_on(kind: type[RestoringText], unit: str) -> None:
+    class Counting(Values):
+        asked = 0
+
+        def begins(self, text: str) -> bool:
+            self.asked += len(text)
+            return super().begins(text)
+
+    values = Counting(VALUES)
+    kind(values).feed(unit * 10_000)
+    assert values.asked < 1_000
