@@ -38,7 +38,7 @@ class _Text:
             return [Passage(source, Place.ASSISTANT)]
         try:
             self.document = [msgspec.json.decode(source)]
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             return [Passage(source, Place.TOOL_ARGUMENTS)]
         self.strings = _strings(self.document)
         return [Passage(text, Place.TOOL_ARGUMENTS) for _, _, text in self.strings]

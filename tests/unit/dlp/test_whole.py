@@ -138,3 +138,11 @@ async def test_what_policy_does_not_name_is_not_counted() -> None:
     by = account("{tone: redact}")
     assert read(await passed(guard(by), [event("a tank, HEY")])) == {"0": "a tank, [TONE]"}
     assert [key for key in by.decision().detail if key.startswith("rule:")] == ["rule:tone"]
+
+
+async def test_json_too_deep_to_be_read_is_looked_at_as_the_text_it_is() -> None:
+    source = '{"a": "HEY", "b": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    by = account("{tone: redact}")
+    laid = guard(by, max_bytes=1 << 20)
+    assert read(await passed(laid, [event(source, json=True)])) == {"0": '"[TONE]"'}
+    assert by.decision().detail["rule:tone"] == 1
