@@ -80,7 +80,7 @@ def rows(path: Path) -> Iterator[Row]:
                 continue
             try:
                 row = _decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise TextsError(f"{where}: {_place(error)}") from None
             yield _checked(msgspec.structs.replace(row, where=where))
 

@@ -1,5 +1,6 @@
 """Detectors that look at whole texts: the answer is held to its end where they may change it, else only read along."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,6 +17,31 @@ from sluicegate.dlp.rendered import SourceEdit, rendered
 _encode = msgspec.json.Encoder().encode
 
 
+class _String(msgspec.Struct, frozen=True):
+    """A string inside a document: what holds it, under which key; or (`is_key`) that key itself."""
+
+    holder: Any
+    key: Any
+    text: str
+    is_key: bool = False
+
+    def replace(self, found: Sequence[Edit]) -> None:
+        """Do the edits in the document."""
+        new = redact(self.text, found)
+        if not self.is_key:
+            self.holder[self.key] = new
+        elif new != self.key:
+            while new in self.holder:
+                new += "_"
+            self.holder[new] = self.holder.pop(self.key)
+
+
+def _single(pairs: list[tuple[str, Any]]) -> None:
+    """Raises ValueError for an object in which a key stands twice: one of the two values would not be looked at."""
+    if len({key for key, _ in pairs}) < len(pairs):
+        raise ValueError("a key stands twice")
+
+
 class _Text:
     """One text of an answer: its pieces, and what of it is looked at (the strings inside, where it is JSON)."""
 
@@ -29,7 +55,7 @@ class _Text:
         self.first = 0
         """The index of its first passage."""
         self.document: Any = None
-        self.strings: list[tuple[Any, Any, str]] = []
+        self.strings: list[_String] = []
 
     def passages(self) -> list[Passage]:
         """What detectors are asked about."""
@@ -38,10 +64,12 @@ class _Text:
             return [Passage(source, Place.ASSISTANT)]
         try:
             self.document = [msgspec.json.decode(source)]
-        except msgspec.DecodeError:
+            json.loads(source, object_pairs_hook=_single)
+        except (ValueError, RecursionError):
+            self.document = None
             return [Passage(source, Place.TOOL_ARGUMENTS)]
         self.strings = _strings(self.document)
-        return [Passage(text, Place.TOOL_ARGUMENTS) for _, _, text in self.strings]
+        return [Passage(each.text, Place.TOOL_ARGUMENTS) for each in self.strings]
 
     def edited(self, edits: Mapping[int, Sequence[Edit]]) -> list[SourceEdit]:
         """The edits of the source that those of its passages amount to."""
@@ -49,9 +77,8 @@ class _Text:
             return [(edit.start, edit.end, edit.label) for edit in edits[self.first]]
         if self.document is None:  # no JSON to be edited: nothing of it stays
             return [(0, self.length, f'"{edits[self.first][0].label}"')]
-        for number, found in edits.items():
-            holder, key, text = self.strings[number - self.first]
-            holder[key] = redact(text, found)
+        for number, found in sorted(edits.items()):  # values come before the keys that lead to them
+            self.strings[number - self.first].replace(found)
         return [(0, self.length, _encode(self.document[0]).decode())]
 
 
@@ -194,15 +221,17 @@ class WholeGuard(Reader):
             self._account.refuse("", Reason.CONTROL_FAILED)
 
 
-def _strings(document: Any) -> list[tuple[Any, Any, str]]:
-    """Every string below `document`, with what holds it and under which key."""
-    found = []
+def _strings(document: Any) -> list[_String]:
+    """Every string below `document`, then every key."""
+    found, keys = [], []
     stack = [document]
     while stack:
         holder = stack.pop()
         for key, value in list(holder.items() if isinstance(holder, dict) else enumerate(holder)):
+            if isinstance(key, str) and key:
+                keys.append(_String(holder, key, key, is_key=True))
             if isinstance(value, str):
-                found.append((holder, key, value))
+                found.append(_String(holder, key, value))
             elif isinstance(value, dict | list):
                 stack.append(value)
-    return found
+    return found + keys

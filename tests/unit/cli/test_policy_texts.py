@@ -71,3 +71,10 @@ def test_cases(tmp_path: Path) -> None:
     (case,) = cases(path)
     assert (case.row.text, case.row.team, case.row.role, case.row.direction) == ("x", "blue", "developer", "answer")
     assert (case.expect.rules, case.expect.action) == ((), None)
+
+
+def test_a_line_too_deep_to_be_read_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"document": ' + '{"a": ' * 100_000 + "1" + "}" * 100_001)
+    with pytest.raises(TextsError, match="no JSON"):
+        list(rows(path))

@@ -138,3 +138,38 @@ async def test_what_policy_does_not_name_is_not_counted() -> None:
     by = account("{tone: redact}")
     assert read(await passed(guard(by), [event("a tank, HEY")])) == {"0": "a tank, [TONE]"}
     assert [key for key in by.decision().detail if key.startswith("rule:")] == ["rule:tone"]
+
+
+async def test_json_too_deep_to_be_read_is_looked_at_as_the_text_it_is() -> None:
+    source = '{"a": "HEY", "b": ' + "[" * 100_000 + "]" * 100_000 + "}"
+    by = account("{tone: redact}")
+    laid = guard(by, max_bytes=1 << 20)
+    assert read(await passed(laid, [event(source, json=True)])) == {"0": '"[TONE]"'}
+    assert by.decision().detail["rule:tone"] == 1
+
+
+@pytest.mark.parametrize(
+    ("source", "left"),
+    [
+        ('{"HEY": [{"a": "b"}], "c": "HEY"}', {"[TONE]": [{"a": "b"}], "c": "[TONE]"}),
+        ('{"HEY": "HEY", "[TONE]": 1, "x": {"a HEY": {"HEY": 2}}}', None),
+        ('{"a": "HEY", "a": "x"}', "[TONE]"),
+        ('[{"a": {"b": "HEY", "c": 1, "b": "x"}}]', "[TONE]"),
+    ],
+)
+async def test_keys_and_what_another_key_of_the_name_hides_are_looked_at(source: str, left: object) -> None:
+    laid = guard(account("{tone: redact}"))
+    out = read(await passed(laid, [event(source, json=True)]))["0"]
+    assert "HEY" not in out
+    if left is not None:
+        assert json.loads(out) == left
+    else:
+        assert json.loads(out) == {"[TONE]_": "[TONE]", "[TONE]": 1, "x": {"a [TONE]": {"[TONE]": 2}}}
+
+
+async def test_a_key_and_its_value_go_whoever_found_them_first() -> None:
+    detectors = ScriptedDetector("a", {"KEY": TONE}), ScriptedDetector("b", {"VALUE": WAR})
+    inspection = written("policies: {a: {prompt: {}, answer: {tone: redact, war: redact}}}", *detectors).policy("a").answer
+    assert inspection is not None
+    out = read(await passed(guard(Account(inspection)), [event('{"KEY": "VALUE"}', json=True)]))
+    assert json.loads(out["0"]) == {"[TONE]": "[WAR]"}

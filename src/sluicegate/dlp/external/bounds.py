@@ -117,7 +117,7 @@ def decoded(name: str, decoder: msgspec.json.Decoder[T], body: bytes | str) -> T
     """What `body` says. Raises DetectorFailed for anything else than what was agreed; the message quotes nothing."""
     try:
         return decoder.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise DetectorFailed(f"{name} answered with something else than what was agreed") from None
 
 

@@ -1,5 +1,6 @@
 import asyncio
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from sluicegate.core.decision import Reason
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.provider import SecretUnavailable
 from sluicegate.dlp.detector import DetectorFailed
-from sluicegate.dlp.external.bounds import MAX_CALLS, OVERLAP, Bounds, Outside, bearer, checked_url, credential
+from sluicegate.dlp.external.bounds import MAX_CALLS, OVERLAP, Bounds, Outside, bearer, checked_url, credential, decoded
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.packs import RuleError
 from sluicegate.dlp.panel import Unscannable
@@ -106,3 +107,12 @@ def test_credentials() -> None:
     assert bearer(None) == {}
     with pytest.raises(SecretUnavailable):
         bearer(credential("env:X", Doors()))
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff", b"5", b"{}", b'[{"a": ' + b"[" * 100_000 + b"]" * 100_000 + b"}]"])
+def test_an_answer_that_is_none_is_a_failure(body: bytes) -> None:
+    with pytest.raises(DetectorFailed, match="something else"):
+        decoded("a", msgspec.json.Decoder(list[dict[str, str]]), body)
+    nested = b'{"x": ' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+    with pytest.raises(DetectorFailed, match="something else"):
+        decoded("a", msgspec.json.Decoder(Bounds), nested)
