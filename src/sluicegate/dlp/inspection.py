@@ -202,10 +202,10 @@ class Inspection:
             part = text[low:high]
             if what & QUOTED:
                 view = View(quoting(before), self.scanner, before, low, len(before))
-                hits += view.feed(part, work, final=final, plain=high)
+                hits += view.feed(part, work, final=final, plain=high, only=True)
             if what & FOLDED or (inner is not None and what & INNER):
                 view = View(folding(before) if what & FOLDED else (), self.scanner, before, low, len(before))
-                hits += view.feed(part, work, final=final, plain=high)
+                hits += view.feed(part, work, final=final, plain=high, only=True)
                 if inner is not None:
                     hits += view.decode(inner, self._longest, work, final=final)
                     hits += view.join(inner, final=final)
