@@ -1,4 +1,3 @@
-
 """Laws of what is read in another way than it is written: in whole texts, in streams, and the same in both."""
 
 import base64

@@ -4,8 +4,6 @@ By character, never by context, so that a text folds the same however it is cut.
 Indic scripts and Thai, stay as they are: only what writes ASCII in another way is folded.
 """
 
-
-
 import unicodedata
 from collections.abc import Iterable
 

@@ -1,4 +1,3 @@
-
 import pytest
 
 from sluicegate.dlp.normalise import folding, plainly, quoting
