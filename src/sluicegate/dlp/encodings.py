@@ -31,9 +31,7 @@ _COMPRESSED = (b"H4sI", b"eJ", b"eA", b"eN")
 _MOST_INFLATED = 1 << 24
 """Bytes that are taken out of one run, where the bound on candidates is higher still."""
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1f\x7f]")
-_TEXT_HEAD = re.compile(
-    rb"(?:[\t-\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+"
-)
+_TEXT_HEAD = re.compile(rb"(?:[\t-\r -~]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3})*+")
 _URL_SAFE = bytes.maketrans(b"-_", b"+/")
 _MAGIC = (b"\x1f\x8b", b"\x78\x9c", b"\x78\xda", b"\x78\x01", b"\x78\x5e")
 

@@ -13,7 +13,7 @@ from sluicegate.dlp.findings import CLEAN, Action, Found, Ledger, Treatment, mer
 from sluicegate.dlp.normalise import folding, plainly, quoting
 from sluicegate.dlp.normalise_stream import Views
 from sluicegate.dlp.normalise_view import Inner, View
-from sluicegate.dlp.normalise_where import FOLDED, INNER, QUOTED, Place, placed, places, regions
+from sluicegate.dlp.normalise_where import ESCAPED, INNER, QUOTED, Place, chains, placed, places, regions
 from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.panel import Heard, Panel
@@ -194,18 +194,19 @@ class Inspection:
         """What is in the views of `text`, read in the regions around places (everywhere if that is None)."""
         inner = self._inner(depth, work)
         reach = self.scanner.width, self.scanner.wordy
-        parts = [(0, len(text), FOLDED | QUOTED)] if where is None else regions(text, where, reach, work)
+        parts = [(0, len(text), ESCAPED | QUOTED)] if where is None else regions(text, where, reach, work)
         hits: list[Hit] = []
         for low, high, what in parts:
             before = text[max(0, low - 2 * CONTEXT_REACH) : low] if low else f"{EDGE}{plainly(lead)}{EDGE}"
             final = high == len(text)
             part = text[low:high]
-            if what & QUOTED:
+            folds, quotes = chains(what)
+            if quotes:
                 view = View(quoting(before), self.scanner, before, low, len(before))
-                hits += view.feed(part, work, final=final, plain=high)
-            if what & FOLDED or (inner is not None and what & INNER):
-                view = View(folding(before) if what & FOLDED else (), self.scanner, before, low, len(before))
-                hits += view.feed(part, work, final=final, plain=high)
+                hits += view.feed(part, work, final=final, plain=high, only=True)
+            if folds or (inner is not None and what & INNER):
+                view = View(folding(before) if folds else (), self.scanner, before, low, len(before))
+                hits += view.feed(part, work, final=final, plain=high, only=True)
                 if inner is not None:
                     hits += view.decode(inner, self._longest, work, final=final)
                     hits += view.join(inner, final=final)

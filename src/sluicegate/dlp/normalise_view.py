@@ -32,8 +32,11 @@ class View:
         self.run_at = self.number_at = len(before)
         """From where on runs and spread numbers are not told yet."""
 
-    def feed(self, text: str, work: Work, *, final: bool, plain: int) -> list[Hit]:
-        """Take more; what it completes. `plain` is from where on the original alone is open. Raises TooManyReports."""
+    def feed(self, text: str, work: Work, *, final: bool, plain: int, only: bool = False) -> list[Hit]:
+        """Take more; what it completes. `plain` is from where on the original alone is open. Raises TooManyReports.
+
+        With `only` nothing more is fed, though more may follow in the original.
+        """
         starts = list(range(self.end, self.end + len(text)))
         self.end += len(text)
         touched = False
@@ -45,7 +48,7 @@ class View:
         if touched:
             self._changed = len(self.text)
         if not self.plain:
-            return self._scan(work, final=final)
+            return self._scan(work, final=final, only=only)
         self._seen = len(self.text)
         self._low = max(self._low, min(len(self.text), bisect_left(self.starts, plain)))
         return []
@@ -115,7 +118,7 @@ class View:
     def _before(self, start: int) -> str:
         return self.text[max(0, start - CONTEXT_REACH) : start]
 
-    def _scan(self, work: Work, *, final: bool) -> list[Hit]:
+    def _scan(self, work: Work, *, final: bool, only: bool) -> list[Hit]:
         base = max(0, self._low - CONTEXT_REACH - 1)
         window = self.text[base:]
         scanned = window + EDGE if final else window
@@ -130,7 +133,8 @@ class View:
                     for hit in self._scanner.confirm(scanned, 0, low, end, which)
                 ]
         self._seen = len(self.text)
-        self._low = self._seen if final else base + low - 1 + self._scanner.undecided(window[low - 1 :])
+        if not only:
+            self._low = self._seen if final else base + low - 1 + self._scanner.undecided(window[low - 1 :])
         return hits
 
     def _placed(self, rule: int, start: int, end: int, *, closing: bool = False) -> Hit:

@@ -28,10 +28,10 @@ NEAR = 130
 Place = tuple[int, int, int]
 """Where something suspicious ends, of which kind it is, and of a run how long."""
 Region = tuple[int, int, int]
-"""From where to where, and what may be in it: FOLDED, QUOTED, INNER together."""
-FOLDED, QUOTED, INNER = 1, 2, 4
-"""Escapes and other forms of ASCII; quoted-printable; runs of encoded text and spread numbers."""
-_NEAR, _RUN = 8, 16
+"""From where to where, and what may be in it: ESCAPED, QUOTED, FORMS, INNER together."""
+ESCAPED, QUOTED, FORMS, INNER = 1, 2, 4, 8
+"""Escapes; quoted-printable; other forms of ASCII; runs of encoded text and spread numbers."""
+_NEAR, _RUN = 16, 32
 _UNIT = 64
 """The most characters of an escape."""
 _OPEN = 130
@@ -45,9 +45,9 @@ _LOCAL = threading.local()
 _B = f"[{BETWEEN}]{{1,{GAP}}}"
 _MARKS = r"[\-._@+/:%=&#]"
 _PLACES = (
-    (FOLDED, "%[0-9a-fA-F]{2}"),
-    (FOLDED, "&(?:#[0-9xX]|[A-Za-z][A-Za-z0-9]{1,30};)"),
-    (FOLDED, r"\\(?:[uU][0-9a-fA-F{]|x[0-9a-fA-F]|/|[0-3][0-7]{2})"),
+    (ESCAPED, "%[0-9a-fA-F]{2}"),
+    (ESCAPED, "&(?:#[0-9xX]|[A-Za-z][A-Za-z0-9]{1,30};)"),
+    (ESCAPED, r"\\(?:[uU][0-9a-fA-F{]|x[0-9a-fA-F]|/|[0-3][0-7]{2})"),
     (QUOTED, r"=(?:[2-7C-F][0-9A-F]|[ \t]{0,8}\r?\n)"),
     (_NEAR, f"(?:[0-9]{_B}){{8}}[0-9]"),
     (_NEAR, f"[0-9]{{3,4}}{_B}[0-9]{{2,6}}{_B}[0-9]{{4}}"),
@@ -57,12 +57,12 @@ _PLACES = (
 
 def _wide_places() -> Iterator[tuple[int, str]]:
     soft, letter = charset(SOFT), charset(ALPHABETS)
-    yield FOLDED, charset(HARD)
-    yield FOLDED, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
-    yield FOLDED, f"[0-9=]{soft}"
-    yield FOLDED, f"{soft}[0-9=]"
-    yield FOLDED, f"{letter}{_MARKS}?[0-9A-Za-z]"
-    yield FOLDED, f"[0-9A-Za-z]{_MARKS}?{letter}"
+    yield FORMS, charset(HARD)
+    yield FORMS, f"(?:[\\t\\n\\r -~]|{letter}|{soft}){charset(DROPPED)}"
+    yield FORMS, f"[0-9=]{soft}"
+    yield FORMS, f"{soft}[0-9=]"
+    yield FORMS, f"{letter}{_MARKS}?[0-9A-Za-z]"
+    yield FORMS, f"[0-9A-Za-z]{_MARKS}?{letter}"
 
 
 def _automata() -> tuple[Automaton, Automaton]:
@@ -167,6 +167,11 @@ def regions(text: str, found: Sequence[Place], reach: tuple[int, int], work: Wor
             wanted.append((low, high, what))
         covered = wanted[-1][1]
     return wanted
+
+
+def chains(what: int) -> tuple[bool, bool]:
+    """Whether a region is to be read by the folding view, and by the quoting one, which differs where there are escapes."""
+    return bool(what & (ESCAPED | FORMS)), bool(what & QUOTED) or what & (ESCAPED | FORMS) == ESCAPED | FORMS
 
 
 def _around(text: str, end: int, reach: tuple[int, int]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
 import pytest
 
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.normalise_where import CALM, placed, places, regions
+from sluicegate.dlp.normalise_where import CALM, ESCAPED, FORMS, INNER, QUOTED, chains, placed, places, regions
 
 PROSE = "It is said that all of this was as it had been, once upon a time; nothing more. "
 
@@ -22,7 +22,7 @@ def test_prose_is_calm_and_has_no_places(text: str) -> None:
 
 
 ODD = ["%41", "&#52;", "\\u0034", "=34", "=\n", "4\u200b1", "\uff14", "1\u20132", "p\u0430ss"]
-ODD += ["1 2 3 4 5 6 7 8 9", "4111.1111.1111", "A1b2C3d4" * 3]
+ODD += ["1 2 3 4 5 6 7 8 9", "4111.1111.1111", "QWxsIGlzIHdlbGwuIEFsbCBpcyB3ZWxsLg"]
 
 
 @pytest.mark.parametrize("text", ODD)
@@ -44,17 +44,24 @@ def test_regions_begin_between_words() -> None:
     text = PROSE * 40 + "%41 " + PROSE * 40
     found = places(text)
     assert found
-    ((low, high, wide),) = regions(text, found, 300, Work(100))
-    assert wide
+    ((low, high, what),) = regions(text, found, (300, 100), Work(100))
+    assert what == ESCAPED
     assert text[low - 2 : low].strip() and text[low - 1] == " "
-    assert low < len(PROSE) * 40 - 290 and high == len(PROSE) * 40 + 303
+    assert low < len(PROSE) * 40 - 160 and high > len(PROSE) * 40 + 330
 
 
 def test_places_go_to_their_texts() -> None:
     texts = [("key", "abc"), ("", "%41")]
-    assert placed(texts, [5, 10], [(13, 0)]) == {1: [(3, 0)]}
+    assert placed(texts, [5, 10], [(13, ESCAPED, 0)]) == {1: [(3, ESCAPED, 0)]}
     assert placed(texts, [5, 10], None) == {0: None, 1: None}
 
 
 def test_too_many_places_are_all_of_the_text() -> None:
     assert places("%41" * 3_000) is None
+
+
+def test_which_views_read_a_region() -> None:
+    assert chains(ESCAPED) == chains(FORMS) == chains(FORMS | INNER) == (True, False)
+    assert chains(QUOTED) == (False, True)
+    assert chains(INNER) == (False, False)
+    assert chains(ESCAPED | FORMS) == (True, True)  # the quoting view folds forms, and leaves escapes
