@@ -147,7 +147,7 @@ def regions(text: str, found: Sequence[Place], reach: tuple[int, int], work: Wor
     """
     wanted: list[Region] = []
     covered = 0
-    for end, kind, length in found:
+    for index, (end, kind, length) in enumerate(found):
         if kind == _RUN:
             if end <= covered and wanted[-1][2] & INNER:
                 continue
@@ -157,6 +157,10 @@ def regions(text: str, found: Sequence[Place], reach: tuple[int, int], work: Wor
             high, what = continued(text, low) + 3, INNER
         elif kind == _NEAR:
             low, high, what = end - NEAR, spread(text, end) + NEAR, INNER
+        elif end <= covered and _amid(found, index, reach[1]):
+            covered = max(covered, min(end + reach[1], len(text)))
+            wanted[-1] = wanted[-1][0], covered, wanted[-1][2]
+            continue  # what is around it is around those beside it
         else:
             (low, high), what = _around(text, end, reach), kind
         low = _break(text, low, covered)
@@ -167,6 +171,13 @@ def regions(text: str, found: Sequence[Place], reach: tuple[int, int], work: Wor
             wanted.append((low, high, what))
         covered = wanted[-1][1]
     return wanted
+
+
+def _amid(found: Sequence[Place], index: int, near: int) -> bool:
+    """Whether a place has others of its kind right before and after it, the latter near."""
+    end, kind, _ = found[index]
+    after = found[index + 1 : index + 2]
+    return index > 0 and found[index - 1][1] == kind and bool(after) and after[0][1] == kind and after[0][0] <= end + near
 
 
 def chains(what: int) -> tuple[bool, bool]:

@@ -3,10 +3,12 @@ import gzip
 import zlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sluicegate.dlp.automaton import TooManyReports
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.encodings import continued, inside, readings, runs
+from sluicegate.dlp.encodings import continued, inside, readings, runs, worth
 
 TEXT = "the number is 4111 1111 1111 1111"
 CODED = base64.b64encode(TEXT.encode()).decode()
@@ -72,3 +74,31 @@ def test_what_inflates_beyond_the_bound_is_refused() -> None:
     bomb = base64.b64encode(gzip.compress(b"0" * 1_000_000)).decode()
     with pytest.raises(TooManyReports):
         read(bomb, left=100)
+
+
+ENCODED = st.one_of(
+    st.text(alphabet="ABCDEFabcdef0123456789_-/+xyzeJH4sI", min_size=15, max_size=80),
+    st.binary(min_size=12, max_size=60).map(lambda data: base64.urlsafe_b64encode(data).decode().rstrip("=")),
+    st.text(min_size=6, max_size=60).map(
+        lambda text: base64.b64encode(text.encode("utf-8", "replace")).decode().rstrip("=")
+    ),
+    st.text(min_size=6, max_size=40).map(
+        lambda text: base64.b64encode(text.encode("utf-16-le", "replace")).decode().rstrip("=")
+    ),
+    st.text(min_size=8, max_size=60).map(lambda text: text.encode("utf-8", "replace").hex()),
+    st.text(min_size=8, max_size=60).map(lambda text: "0x" + text.encode("utf-8", "replace").hex().upper()),
+    st.binary(max_size=60).map(lambda data: base64.b64encode(zlib.compress(data)).decode().rstrip("=")),
+).filter(lambda run: len(run) >= 15)
+
+
+@given(ENCODED, st.sampled_from(["", "x", "xyz"]))
+def test_what_has_a_reading_is_worth_it(run: str, more: str) -> None:
+    if read(run + more):
+        assert worth((run + more).encode())
+
+
+@pytest.mark.parametrize(
+    "word", ["responsibilities", "MAX_ANSWER_CHANNELS", "src/sluicegate/dlp/engine", "d41d8cd98f00b204e9800998ecf8427e"]
+)
+def test_words_and_digests_are_not(word: str) -> None:
+    assert not worth(word.encode())

@@ -95,3 +95,8 @@ def test_hundreds_of_own_rules_are_each_found_and_take_little() -> None:
 def test_rules_that_together_take_too_much_are_refused() -> None:
     with pytest.raises(RuleError, match="more than 1000 bytes"):
         Scanner([rule("[a-z]{3}"), rule("[0-9]{9}", id="other")], max_bytes=1_000)
+
+
+def test_how_long_wordy_matches_are() -> None:
+    scanner = Scanner([rule("[a-z]{30}"), rule("(?:[a-z]{1,3} ){6}[a-z]", id="other")])
+    assert (scanner.width, scanner.wordy) == (30, 25)

@@ -14,6 +14,7 @@ from sluicegate.dlp.pattern import (
     merged,
     one_class,
     parse,
+    spaces,
     trigger,
     wide,
     width,
@@ -122,3 +123,11 @@ def test_classes() -> None:
 def test_escapes_and_ranges() -> None:
     assert matches(parse(r"[\d\-x]\x41\u00e9\.\n"), "-Aé.\n")
     assert matches(parse(r"\D\S.[]a]"), "ab-]")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "most"),
+    [("[A-Z]{2}-[0-9]{4}", 0), ("a ?b[ -]{1,3}", 4), ("(?:x y|z)[^,]{2}", 3), ("\\s{0,8}!", 8), ("[!-~]", 0)],
+)
+def test_how_much_white_space_a_match_holds(pattern: str, most: int) -> None:
+    assert spaces(parse(pattern)) == most

@@ -49,7 +49,8 @@ def test_what_is_selected_whole_is_the_scanner_itself() -> None:
 
 def test_an_empty_selection_finds_nothing_and_holds_nothing() -> None:
     none = selection(TWO, ())
-    assert (none.rules, none.width, list(none.ends("\0ab\0")), none.undecided("\0ab")) == ((), 0, [], 3)
+    assert (none.width, none.wordy) == (0, 0)
+    assert (none.rules, list(none.ends("\0ab\0")), none.undecided("\0ab")) == ((), [], 3)
 
 
 def test_what_one_scanner_reports_counts_for_all() -> None:
