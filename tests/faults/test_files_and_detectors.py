@@ -100,5 +100,5 @@ async def test_a_detector_that_is_gone_refuses_what_it_has_not_seen(tmp_path: Pa
         refused = await ask(to, {"type": "text", "text": "not seen"})
         error = refused.json()["error"]
         assert (refused.status_code, error["code"]) == (503, "control_failed")
-        assert error["details"]["detectors"] == ["patterns:ran", "names:not_run"]
+        assert error["details"]["detectors"] == ["patterns:ran", "names:not_run", "injection:not_run"]
         assert "not seen" not in refused.text
