@@ -71,7 +71,7 @@ async def test_nothing_found() -> None:
     decision = await admit(made)
     assert (decision.verdict, decision.detail) == (
         Verdict.ALLOW,
-        {"inspection": "ran", "detectors": ("patterns:ran", "injection:ran")},
+        {"inspection": "ran", "detectors": ("patterns:ran", "injection:not_run")},
     )
     assert not made.edited
     assert made.policy_version == policies().version
