@@ -1,6 +1,7 @@
 """From settings to a served gateway, and what a first start shows once."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,8 @@ from sluicegate.store.database import DatabaseError
 from sluicegate.store.migrate import SchemaMismatch
 from sluicegate.store.writer import QueueFull
 from sluicegate.web import server
+
+log = logging.getLogger(__name__)
 
 REFUSALS = (
     SettingsError,
@@ -53,7 +56,10 @@ def serve_forever() -> None:
         configure(settings.logging)
         with ThreadPoolExecutor(1) as beside:  # both take their time at the first start, and neither needs the other
             migrated = beside.submit(migrate.ensure, settings)
-            policies = Policies(settings.dlp, automata(settings), built_in(automata(settings)))
+            kept = automata(settings)
+            if not kept.is_dir():
+                log.info("compiling the guardrails, which takes some seconds and is kept for the next start")
+            policies = Policies(settings.dlp, kept, built_in(kept))
             migrated.result()
         first = prepare(settings)
         server.run(_serve(settings, policies, first))
