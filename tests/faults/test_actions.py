@@ -1,19 +1,13 @@
 """Through a whole gateway: values go out as placeholders and come back, and what must stay at home goes nowhere else."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from sluicegate.app import Gateway, prepare
-from sluicegate.dlp.built_in import built_in
-from sluicegate.dlp.policies import Policies
-from sluicegate.settings import Settings
-from sluicegate.store import migrate
-from tests.support.automata import KEPT
+from tests.support import in_process
 from tests.support.guardrails import CARD, EMAIL
 from tests.support.upstream import Upstream
 
@@ -22,25 +16,9 @@ policies: {default: {prompt: {card: tokenise, email: {action: reroute, mode: %s}
 """
 
 
-@asynccontextmanager
-async def client(folder: Path, mode: str, **more: Any) -> AsyncIterator[httpx.AsyncClient]:
+def client(folder: Path, mode: str, **more: Any) -> AbstractAsyncContextManager[httpx.AsyncClient]:
     """A client of a gateway with the demo model and this policy; e-mail is to stay on premises where `mode` enforces."""
-    policy = folder / "policies.yaml"
-    policy.write_text(POLICY % mode)
-    dlp = {"policies": str(policy)}
-    settings = Settings.model_validate({"data_dir": folder / "data", "demo": {"ollama_url": ""}, "dlp": dlp, **more})
-    migrate.ensure(settings)
-    first = prepare(settings)
-    assert first is not None
-    gateway = Gateway(settings, Policies(settings.dlp, KEPT, built_in(KEPT)))
-    await gateway.start()
-    try:
-        transport = httpx.ASGITransport(gateway.site)
-        headers = {"authorization": f"Bearer {first.key}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as made:
-            yield made
-    finally:
-        await gateway.stop()
+    return in_process.client(folder, POLICY % mode, {}, **more)
 
 
 def asking(text: str, model: str = "demo", **more: Any) -> dict[str, Any]:

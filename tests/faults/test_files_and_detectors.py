@@ -1,19 +1,13 @@
 """Through a whole gateway: files are read or named, and a detector that is gone refuses."""
 
 import base64
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
 import httpx
 
-from sluicegate.app import Gateway, prepare
-from sluicegate.dlp.built_in import built_in
-from sluicegate.dlp.policies import Policies
-from sluicegate.settings import Settings
-from sluicegate.store import migrate
-from tests.support.automata import KEPT
+from tests.support import in_process
 from tests.support.guardrails import CARD
 from tests.support.office import word
 from tests.support.outside import Answering
@@ -38,30 +32,9 @@ def hook(request: Request) -> Reply:
     return json_reply({"findings": findings})
 
 
-@asynccontextmanager
-async def client(folder: Path, url: str, more: str = "card: redact") -> AsyncIterator[httpx.AsyncClient]:
+def client(folder: Path, url: str, more: str = "card: redact") -> AbstractAsyncContextManager[httpx.AsyncClient]:
     """A client of a gateway with the demo model, whose policy asks the webhook at `url` if `more` says so."""
-    policy = folder / "policies.yaml"
-    policy.write_text(POLICY % (url, more))
-    settings = Settings.model_validate(
-        {
-            "data_dir": folder / "data",
-            "demo": {"ollama_url": ""},
-            "dlp": {"policies": str(policy), "file_timeout": 60},
-        }
-    )
-    migrate.ensure(settings)
-    first = prepare(settings)
-    assert first is not None
-    gateway = Gateway(settings, Policies(settings.dlp, KEPT, built_in(KEPT)))
-    await gateway.start()
-    try:
-        transport = httpx.ASGITransport(gateway.site)
-        headers = {"authorization": f"Bearer {first.key}"}
-        async with httpx.AsyncClient(transport=transport, base_url="http://gateway", headers=headers, timeout=60) as made:
-            yield made
-    finally:
-        await gateway.stop()
+    return in_process.client(folder, POLICY % (url, more), {"file_timeout": 60})
 
 
 async def ask(to: httpx.AsyncClient, part: dict[str, Any]) -> httpx.Response:

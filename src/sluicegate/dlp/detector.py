@@ -5,33 +5,18 @@ detector none of whose signals has an action is not asked. `ScriptedDetector` is
 """
 
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import msgspec
 
 from sluicegate.core.dialect import Place
-from sluicegate.dlp.packs import Jurisdiction, Label, RuleId
+from sluicegate.dlp.packs import Jurisdiction, Subject
 
 
-class Signal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+class Signal(Subject, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """One thing that a detector can find; for a policy the same as a rule."""
 
-    id: RuleId
-    kind: RuleId
-    severity: Literal["low", "medium", "high", "critical"]
-    label: Label
-    """What stands in place of a finding, in brackets."""
     jurisdiction: Jurisdiction = "INT"
-
-    @property
-    def replacement(self) -> str:
-        """What stands in place of a finding."""
-        return f"[{self.label}]"
-
-    @property
-    def rank(self) -> int:
-        """The severity as a number, greater for more severe."""
-        return ("low", "medium", "high", "critical").index(self.severity)
 
 
 class Passage(msgspec.Struct, frozen=True, gc=False):

@@ -4,6 +4,7 @@ Every event's governed strings go to their channels. An event leaves when all it
 left; one that nobody changed leaves with the bytes it came in.
 """
 
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Sequence
 from typing import Generic, Protocol, TypeVar
@@ -45,7 +46,7 @@ class _Held(msgspec.Struct, Generic[C], gc=False):
     size: int
 
 
-class Holder(Generic[C]):
+class Holder(ABC, Generic[C]):
     """Holds events until their channels have decided about their texts."""
 
     def __init__(self, dialect: Dialect) -> None:
@@ -55,9 +56,9 @@ class Holder(Generic[C]):
         self._held_bytes = 0
         self._tainted = False  # whether anything of the answer was changed
 
+    @abstractmethod
     def _open(self, piece: Piece) -> C:
         """A new channel for the text that `piece` begins."""
-        raise NotImplementedError
 
     def _advance(self, channel: C, text: str, *, final: bool) -> None:
         """Give a channel more of its text."""

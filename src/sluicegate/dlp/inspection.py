@@ -15,9 +15,8 @@ from sluicegate.dlp.normalise_stream import Views
 from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import ESCAPED, INNER, QUOTED, Place, chains, placed, places, regions
 from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
-from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.packs import CONTEXT_REACH, Subject
 from sluicegate.dlp.panel import Heard, Panel
-from sluicegate.dlp.policy_file import Subject
 from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 512

@@ -33,15 +33,31 @@ class RuleError(ValueError):
     """A rule cannot be used; the message names it and says why."""
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One thing to find."""
+class Subject(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """What a policy can name: something that can be found, by a rule or by a detector."""
 
     id: RuleId
     kind: RuleId
     severity: Literal["low", "medium", "high", "critical"]
-    pattern: str
     label: Label
     """What stands in place of a finding, in brackets."""
+    jurisdiction: Jurisdiction | Literal[""]
+
+    @property
+    def replacement(self) -> str:
+        """What stands in place of a finding."""
+        return f"[{self.label}]"
+
+    @property
+    def rank(self) -> int:
+        """The severity as a number, greater for more severe."""
+        return ("low", "medium", "high", "critical").index(self.severity)
+
+
+class Rule(Subject, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """One thing to find by its pattern."""
+
+    pattern: str
     jurisdiction: Jurisdiction | Literal[""] = ""
     """Its pack's where the rule says none; after reading it is never empty."""
     ignore_case: bool = False
@@ -63,16 +79,6 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     """Where the format is published."""
     match: tuple[Example, ...] = ()
     no_match: tuple[Example, ...] = ()
-
-    @property
-    def replacement(self) -> str:
-        """What stands in place of a finding."""
-        return f"[{self.label}]"
-
-    @property
-    def rank(self) -> int:
-        """The severity as a number, greater for more severe."""
-        return ("low", "medium", "high", "critical").index(self.severity)
 
 
 class Pack(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

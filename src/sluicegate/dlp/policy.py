@@ -16,14 +16,13 @@ from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.outcome import NOT_RUN, with_unasked
-from sluicegate.dlp.packs import Pack, Rule, RuleError, placed, shipped
+from sluicegate.dlp.packs import Pack, Rule, RuleError, Subject, placed, shipped
 from sluicegate.dlp.panel import Heard, Panel
 from sluicegate.dlp.policy_file import (
     Mode,
     Named,
     Override,
     PolicySpec,
-    Subject,
     names,
     read_book,
     read_policy,

@@ -6,10 +6,9 @@ from typing import Annotated, Literal
 import msgspec
 import yaml
 
-from sluicegate.dlp.detector import Signal
 from sluicegate.dlp.external.build import DetectorSpec
 from sluicegate.dlp.findings import Action, Treatment
-from sluicegate.dlp.packs import Rule, RuleError
+from sluicegate.dlp.packs import Rule, RuleError, Subject
 from sluicegate.dlp.strict_yaml import read_strict_yaml
 
 MAX_OVERRIDES = 100
@@ -26,10 +25,6 @@ Role = Literal["owner", "admin", "security_officer", "auditor", "team_lead", "de
 
 PROMPT_ONLY = frozenset({Action.TOKENISE, Action.REROUTE})
 _SEVERITIES = ("low", "medium", "high", "critical")
-
-
-Subject = Rule | Signal
-"""What a policy decides about: a rule of the patterns, or a signal of a detector."""
 
 
 class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
