@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sluicegate.app import surfaces
 from sluicegate.identity.roles import Permission
+from sluicegate.mounted import surfaces
 from sluicegate.web.routes import PUBLIC, ROUTES, USE_CASE, Authentication, Route, TenantScope
 from tests.support import gateway
 
@@ -24,7 +24,9 @@ OPEN = {
 }
 """The routes that need no credential of a caller who is known, and why."""
 
-ROUTE_LIKE = re.compile(r"^/(v1|api|openai|anthropic|gemini|metrics)(/|$)")
+ROUTE_LIKE = re.compile(r"^/(k|v1|v1beta|api|openai|anthropic|gemini|metrics)(/|$)")
+BY_KEY = "/k/{key}/{surface:path}"
+"""Every surface once more, with the key in its path."""
 
 
 def key(route: Route) -> tuple[str, str]:
@@ -66,21 +68,23 @@ def test_a_route_says_what_it_asks(route: Route) -> None:
 
 
 def test_the_surfaces_are_the_declared_ones() -> None:
-    declared = {r.path for r in ROUTES if r.authentication is Authentication.VIRTUAL_KEY and r.method == "POST"}
-    assert surfaces().keys() == declared
+    declared = [key(r) for r in ROUTES if r.authentication is Authentication.VIRTUAL_KEY and r.path != BY_KEY]
+    mounted = [(surface.method, surface.path) for surface in surfaces()]
+    assert sorted(mounted) == sorted(declared)
+    assert {method for method, _ in mounted} <= {r.method for r in ROUTES if r.path == BY_KEY}
 
 
 def test_no_path_stands_in_the_code_undeclared() -> None:
     """Beside what runs below: a path written in web/ or app.py that the table does not know would be a route of its own."""
     declared = {route.path for route in ROUTES}
-    files = [*(SOURCE / "web").rglob("*.py"), SOURCE / "app.py"]
+    files = [*(SOURCE / "web").rglob("*.py"), SOURCE / "app.py", SOURCE / "mounted.py"]
     written = {
         (path.relative_to(SOURCE).as_posix(), node.value)
         for path in files
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and ROUTE_LIKE.match(node.value)
     }
-    prefixes = {"/api/", "/api/v1", "/api/v1/", "/openai", "/anthropic", "/v1", "/v1/"}
+    prefixes = {"/api/", "/api/v1", "/api/v1/", "/openai", "/anthropic", "/gemini", "/v1", "/v1/", "/k/"}
     unknown = {
         (name, path) for name, path in written if path not in declared | prefixes and not path.startswith("/api/v1/{")
     }
@@ -96,13 +100,20 @@ async def test_the_gateway_serves_what_is_declared_and_nothing_else(tmp_path: Pa
         assert documented - admin == set(), "registered and not declared"
         assert admin - documented <= {("GET", "/api/v1/openapi.json")}, "declared and not registered"
         for route in ROUTES:
-            if key(route) not in OPEN:
+            if route.path == BY_KEY:
+                paths = {surface.path for surface in surfaces() if surface.method == route.method}
+                for path in (f"/k/nothing{concrete(path)}" for path in paths):
+                    answer = await client.request(route.method, path, json={})
+                    assert answer.status_code == 403, f"{path}: {answer.status_code} {answer.text}"
+                answer = await client.request(route.method, "/k/nothing/nothing", json={})
+                assert answer.status_code == 404, f"{label(route)}: {answer.status_code} {answer.text}"
+            elif key(route) not in OPEN:
                 answer = await client.request(route.method, concrete(route.path), json={})
                 assert answer.status_code == 401, f"{label(route)}: {answer.status_code} {answer.text}"
         for path in {route.path for route in ROUTES}:
             for method in METHODS - {route.method for route in ROUTES if route.path == path}:
                 answer = await client.request(method, concrete(path), json={})
                 assert answer.status_code in (401, 404, 405), f"{method} {path}: {answer.status_code}"
-        for path in ("/docs", "/redoc", "/openapi.json", "/v1", "/api", "/api/v1", "/debug", "/v1/embeddings"):
+        for path in ("/docs", "/redoc", "/openapi.json", "/v1", "/api", "/api/v1", "/debug", "/k", "/k/nothing"):
             answer = await client.get(path)
             assert answer.status_code == 404, f"{path}: {answer.status_code}"

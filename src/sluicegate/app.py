@@ -5,16 +5,13 @@ import ctypes
 import gc
 import logging
 import time
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
-from sluicegate.core.dialect import Bounds, Dialect, DialectName
-from sluicegate.dialects.anthropic_messages import AnthropicMessages
-from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.core.dialect import Bounds
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
@@ -32,6 +29,7 @@ from sluicegate.limits import listing
 from sluicegate.limits.budget import Ledger, Spent, spent
 from sluicegate.limits.prices import flat
 from sluicegate.limits.rate import Rates
+from sluicegate.mounted import spoken, surfaces
 from sluicegate.pipeline import Pipeline
 from sluicegate.providers import ollama
 from sluicegate.providers.pool import Pool
@@ -53,8 +51,9 @@ from sluicegate.stages.s9_watch import Watch
 from sluicegate.store import declared
 from sluicegate.store.database import Database
 from sluicegate.store.writer import Writer
-from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.llm import Llm
 from sluicegate.web.site import Asgi, Site
+from sluicegate.web.surface import Mounts
 
 log = logging.getLogger(__name__)
 
@@ -71,18 +70,6 @@ def _give_back() -> None:
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim is not None:
         trim(0)
-
-
-def surfaces() -> Mapping[str, Surface]:
-    """Every route at which clients speak a dialect."""
-    chat, messages = OpenAIChat(), AnthropicMessages()
-    mounted: tuple[tuple[str, Dialect], ...] = (
-        ("/v1/chat/completions", chat),
-        ("/openai/v1/chat/completions", chat),
-        ("/v1/messages", messages),
-        ("/anthropic/v1/messages", messages),
-    )
-    return {path: Surface(path, dialect) for path, dialect in mounted}
 
 
 def inspecting(policies: PolicySource, settings: Settings, documents: Documents) -> tuple[InspectPrompt, InspectResponse]:
@@ -149,11 +136,12 @@ class Gateway:
         self.metrics = Metrics()
         self.traces = Traces(self.writer)
         self._surfaces = surfaces()
+        self._dialects = spoken(self._surfaces)
         self._show()
         self.pipeline = self._pipeline()
         llm = Llm(self.pipeline, settings.server)
         scraper = credential(settings.metrics.credential) if settings.metrics.credential else None
-        self.site = Site(self._surfaces, llm, self._admin, self.metrics.render, scraper)
+        self.site = Site(Mounts(self._surfaces), llm, self._admin, self.metrics.render, scraper)
         self._admin_app: asyncio.Task[Asgi] | None = None
         self._tasks: list[asyncio.Task[Any]] = []
 
@@ -163,7 +151,7 @@ class Gateway:
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
-        call = Call(self.providers, self._dialects(), health, settings.upstream)
+        call = Call(self.providers, self._dialects, health, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
@@ -179,9 +167,6 @@ class Gateway:
             call,
             settings.dlp.heartbeat_seconds,
         )
-
-    def _dialects(self) -> Mapping[DialectName, Dialect]:
-        return {surface.dialect.name: surface.dialect for surface in self._surfaces.values()}
 
     def _show(self) -> None:
         """The state of queues and logs, beside what is counted per exchange."""
@@ -277,7 +262,7 @@ class Gateway:
                 keyring=self.keyring,
                 policies=self.policies,
                 trial=Trial(make, self.documents, settings.dlp.max_findings, limits),
-                dialects=self._dialects(),
+                dialects=self._dialects,
                 on_change=self._reload,
                 settings=settings,
                 resolve=resolve,

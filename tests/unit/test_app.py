@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sluicegate.app import STAGES, Gateway, prepare, surfaces
+from sluicegate.app import STAGES, Gateway, prepare
 from sluicegate.audit.entry import OUTCOME
 from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
@@ -22,10 +22,6 @@ def settings(folder: Path, **more: Any) -> Settings:
     found = Settings.model_validate({"data_dir": folder / "data", "demo": {"ollama_url": ""}, **more})
     migrate.ensure(found)
     return found
-
-
-def test_each_surface_knows_its_path() -> None:
-    assert all(path == surface.path for path, surface in surfaces().items())
 
 
 def test_preparing_is_recorded_and_shows_secrets_once(tmp_path: Path) -> None:

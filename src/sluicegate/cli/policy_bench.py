@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from sluicegate.app import automata, inspecting, surfaces
+from sluicegate.app import automata, inspecting
 from sluicegate.cli.office import cause, fail
 from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
@@ -20,6 +20,7 @@ from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import Edition, PolicyError, PolicySource, UnknownPolicy, compile_edition
 from sluicegate.dlp.policy_rows import PolicyRow, in_force
 from sluicegate.doors import open_doors
+from sluicegate.mounted import spoken, surfaces
 from sluicegate.providers.pool import Pool
 from sluicegate.settings import Settings
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
@@ -79,7 +80,7 @@ class Bench:
         self._pool = Pool(settings.upstream)
         open_doors(doors, self._pool, _no_deployment, {})
         self._documents = Documents(settings.dlp)
-        self._dialects = {surface.dialect.name: surface.dialect for surface in surfaces().values()}
+        self._dialects = spoken(surfaces())
 
         def make(policies: PolicySource) -> tuple[InspectPrompt, InspectResponse]:
             return inspecting(policies, settings, self._documents)

@@ -1,10 +1,11 @@
 """The surfaces clients speak: from an ASGI request to an exchange, and back. Raw ASGI, no framework."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from functools import partial
 from typing import Any
 
+from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect
 from sluicegate.core.errors import ClientGone, GatewayError, InvalidRequest
@@ -18,6 +19,7 @@ from sluicegate.web.body import body_of
 from sluicegate.web.cycle import EXTENSION, Cycle
 from sluicegate.web.peer import Peers
 from sluicegate.web.relay import Relay
+from sluicegate.web.surface import Found, Mount, Surface
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -25,17 +27,9 @@ AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
 
 ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "anthropic-version", "anthropic-beta", "x-sluicegate-session")
 """The headers that the stages and the audit log ask for; clients send four times as many, and these alone go on."""
+KEY_HEADER = "x-sluicegate-key"
+"""A virtual key in the path says what this header would."""
 _ASKED = {name.encode("ascii"): name for name in ASKED}
-
-
-class Surface:
-    """One route at which clients speak `dialect`."""
-
-    __slots__ = ("dialect", "path")
-
-    def __init__(self, path: str, dialect: Dialect) -> None:
-        self.path = path
-        self.dialect = dialect
 
 
 class Llm:
@@ -49,20 +43,31 @@ class Llm:
         self._peers = Peers(server)
         self._under_way = 0
 
-    async def __call__(self, surface: Surface, scope: Scope, receive: Receive, send: AsgiSend) -> None:
-        """Serve one request at `surface`."""
+    async def __call__(self, found: Mount | Found, scope: Scope, receive: Receive, send: AsgiSend) -> None:
+        """Serve one request at the surface that was found for its path."""
         extensions = scope.get("extensions")
         client: Cycle | Relay = (extensions and extensions.get(EXTENSION)) or Relay(receive, send)
         raw = scope["headers"]
+        mount = found if isinstance(found, Mount) else found.mount
+        surface = mount.first
+        method = scope["method"]
+        if method != surface.method:
+            surface = mount.by_method.get(method, surface)
         read = partial(body_of, raw, client, self._max_body_bytes)
         arrival = Arrival(surface.path, self._peers.of(scope), _headers(raw), b"", None, read)
-        if scope["method"] != "POST":
-            arrival.fault = InvalidRequest(Reason.METHOD_NOT_ALLOWED, "This route takes POST.", headers={"allow": "POST"})
+        dialect = surface.dialect
+        if not surface.plain or mount is not found:
+            dialect = _argued(found, surface, scope, arrival)
+        if method != surface.method:
+            allowed = mount.allowed
+            arrival.fault = InvalidRequest(
+                Reason.METHOD_NOT_ALLOWED, f"This route takes {allowed}.", headers={"allow": allowed}
+            )
         elif self._under_way >= self._max_exchanges:
             arrival.fault = GatewayError(
                 Reason.OVERLOADED, "Too many exchanges are under way.", headers={"retry-after": "1"}
             )
-        exchange = Exchange(new_id(), surface.dialect, arrival)
+        exchange = Exchange(new_id(), dialect, arrival)
         reply = Reply(exchange, client)
         client.cancel_when_gone()
         self._under_way += 1
@@ -81,6 +86,25 @@ class Llm:
             task.uncancel()
         finally:
             self._under_way -= 1
+
+
+def _argued(found: Mount | Found, surface: Surface, scope: Scope, arrival: Arrival) -> Dialect:
+    """The request's own dialect; what stands in its path and query becomes part of `arrival`, errors in them too."""
+    headers = arrival.headers
+    places: Mapping[str, str] = {}
+    if isinstance(found, Found):
+        places = found.places
+        if found.key:
+            shown = headers.get(KEY_HEADER)
+            arrival.headers = headers = {**headers, KEY_HEADER: f"{shown}, {found.key}" if shown else found.key}
+    arguments = Arguments(places, scope.get("query_string", b""), headers)
+    if not surface.body:
+        arrival.read = arguments.body
+    try:
+        return surface.dialect_for(arguments)
+    except InvalidRequest as error:
+        arrival.fault = error
+        return surface.dialect
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

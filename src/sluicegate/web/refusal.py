@@ -3,9 +3,12 @@
 from functools import lru_cache
 from http import HTTPStatus
 
+from sluicegate.web.surface import BY_KEY
 from sluicegate.web.target import split_target
 
 METHODS = frozenset({b"GET", b"HEAD", b"POST", b"PUT", b"PATCH", b"DELETE", b"OPTIONS"})
+
+_BY_KEY = BY_KEY.encode("ascii")
 
 
 class Refused(Exception):
@@ -24,14 +27,21 @@ class Refused(Exception):
         return b"%b%b\r\n%b" % (head.encode("ascii"), default_head, text)
 
 
-@lru_cache(maxsize=256)
 def check_head(
     method: bytes, version: str, url: bytes, hosted: bool, chunked: bool, upgrade: bool
 ) -> tuple[str, bytes, bytes]:
     """The decoded path, the path as sent and the query; raises Refused for a head that is well-formed and yet not served.
 
-    `hosted` says whether there was a Host header. What is served is remembered, since clients ask for few things.
+    `hosted` says whether there was a Host header. What is served is remembered, since clients ask for few things; not a
+    path that holds a virtual key.
     """
+    check = _check_head if url.startswith(_BY_KEY) else _remembered
+    return check(method, version, url, hosted, chunked, upgrade)
+
+
+def _check_head(
+    method: bytes, version: str, url: bytes, hosted: bool, chunked: bool, upgrade: bool
+) -> tuple[str, bytes, bytes]:
     if version not in ("1.1", "1.0"):
         raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
     if upgrade:
@@ -46,3 +56,6 @@ def check_head(
     if target is None:
         raise Refused(400, "The request target is malformed or ambiguous.")
     return target
+
+
+_remembered = lru_cache(maxsize=256)(_check_head)

@@ -52,8 +52,10 @@ class Route(msgspec.Struct, frozen=True):
     tenant_scope: TenantScope
 
 
-def _llm(method: str, path: str) -> Route:
-    return Route(method, path, Authentication.VIRTUAL_KEY, USE_CASE, TenantScope.KEY)
+def _llm(method: str, path: str, *prefixes: str) -> tuple[Route, ...]:
+    """A surface at its own path and below each of `prefixes`."""
+    paths = (path, *(prefix + path for prefix in prefixes))
+    return tuple(Route(method, each, Authentication.VIRTUAL_KEY, USE_CASE, TenantScope.KEY) for each in paths)
 
 
 def _open(path: str) -> Route:
@@ -67,10 +69,11 @@ def _admin(method: str, path: str, permission: Permission, scope: TenantScope) -
 _OWN, _ALL, _SHARED = TenantScope.ORGANISATION, TenantScope.INSTALLATION, TenantScope.SHARED
 
 ROUTES: tuple[Route, ...] = (
-    _llm("POST", "/v1/chat/completions"),
-    _llm("POST", "/openai/v1/chat/completions"),
-    _llm("POST", "/v1/messages"),
-    _llm("POST", "/anthropic/v1/messages"),
+    *_llm("POST", "/v1/chat/completions", "/openai"),
+    *_llm("POST", "/v1/messages", "/anthropic"),
+    *_llm("POST", "/k/{key}/{surface:path}"),
+    *_llm("GET", "/k/{key}/{surface:path}"),
+    *_llm("DELETE", "/k/{key}/{surface:path}"),
     _open("/metrics"),
     _open("/api/v1/health"),
     _open("/api/v1/ready"),

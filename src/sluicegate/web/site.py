@@ -1,7 +1,7 @@
 """Which part of the gateway answers a path: the surfaces clients speak, the admin API, health and metrics."""
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from hmac import compare_digest
 from ipaddress import ip_address
 from typing import Any
@@ -11,7 +11,8 @@ import msgspec
 from sluicegate.core.provider import Credential, SecretUnavailable
 from sluicegate.insight.metrics import CONTENT_TYPE
 from sluicegate.web.answers import JSON, NO_SNIFF, NO_STORE
-from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.llm import Llm
+from sluicegate.web.surface import Mounts
 
 log = logging.getLogger(__name__)
 
@@ -31,14 +32,15 @@ class Site:
 
     def __init__(
         self,
-        surfaces: Mapping[str, Surface],
+        mounts: Mounts,
         llm: Llm,
         admin: Callable[[], Awaitable[Asgi]],
         metrics: Callable[[], bytes],
         scraper: Credential | None,
     ) -> None:
         """`admin` makes the admin API when it is first asked for; `scraper` is the token that `/metrics` asks for."""
-        self._surfaces = surfaces
+        self._exact = mounts.exact
+        self._find = mounts.find
         self._llm = llm
         self._admin = admin
         self._metrics = metrics
@@ -46,9 +48,10 @@ class Site:
 
     def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
         """Serve one request."""
-        surface = self._surfaces.get(scope["path"])
-        if surface is not None:
-            return self._llm(surface, scope, receive, send)
+        path = scope["path"]
+        found = self._exact.get(path) or self._find(path)
+        if found is not None:
+            return self._llm(found, scope, receive, send)
         return self._serve(scope, receive, send)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason, deny
-from sluicegate.core.errors import Denied, GatewayError
+from sluicegate.core.errors import Denied, GatewayError, InvalidRequest
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
@@ -16,11 +17,13 @@ from sluicegate.pipeline import Pipeline, Send
 from sluicegate.settings import Server
 from sluicegate.stages import s6_call
 from sluicegate.web.cycle import EXTENSION
-from sluicegate.web.llm import ASKED, Llm, Surface
+from sluicegate.web.llm import ASKED, Llm
 from sluicegate.web.relay import Relay
+from sluicegate.web.surface import Found, Mount, Surface
 from tests.unit.web.test_answers import Sent
 
-SURFACE = Surface("/v1/chat/completions", OpenAIChat())
+PATH = "/v1/chat/completions"
+MOUNT = Mount(Surface("POST", PATH, OpenAIChat()))
 
 
 class Fake(Pipeline):
@@ -61,7 +64,7 @@ def scope(**changes: Any) -> dict[str, Any]:
     base = {
         "type": "http",
         "method": "POST",
-        "path": SURFACE.path,
+        "path": PATH,
         "client": ("10.0.0.9", 1),
         "headers": [(b"content-type", b"application/json")],
     }
@@ -74,10 +77,10 @@ async def receive() -> dict[str, Any]:
 
 async def test_a_request_becomes_an_exchange_and_its_answer_leaves() -> None:
     pipeline, sent = Fake(answer), Sent()
-    await Llm(pipeline, Server())(SURFACE, scope(), receive, sent)
+    await Llm(pipeline, Server())(MOUNT, scope(), receive, sent)
     assert json.loads(sent.body) == {"ok": True}
     arrival = pipeline.exchanges[0].arrival
-    assert (arrival.body, arrival.peer, arrival.surface) == (b"", "10.0.0.9", SURFACE.path)
+    assert (arrival.body, arrival.peer, arrival.surface) == (b"", "10.0.0.9", PATH)
     assert await pipeline.exchanges[0].receive() == b'{"a":1}'
 
 
@@ -93,7 +96,7 @@ async def test_what_http_finds_wrong_is_told_by_the_path(
     changes: dict[str, Any], settings: dict[str, Any], reason: Reason
 ) -> None:
     pipeline = Fake(answer)
-    await Llm(pipeline, Server(**settings))(SURFACE, scope(**changes), receive, Sent())
+    await Llm(pipeline, Server(**settings))(MOUNT, scope(**changes), receive, Sent())
     with pytest.raises(GatewayError) as error:
         await pipeline.exchanges[0].receive()
     assert error.value.reason is reason
@@ -107,8 +110,73 @@ async def test_the_body_stays_with_the_client_until_it_is_asked_for() -> None:
         raise AssertionError("the body was read")
 
     sent = Sent()
-    await Llm(Fake(refuse), Server())(SURFACE, scope(), never, sent)
+    await Llm(Fake(refuse), Server())(MOUNT, scope(), never, sent)
     assert sent.messages[0]["status"] == 401
+
+
+class Named(OpenAIChat):
+    """A dialect of one request alone."""
+
+    def __init__(self, arguments: Arguments) -> None:
+        if arguments.path["model"] == "none":
+            raise InvalidRequest(Reason.INVALID_FIELD, "There is none.")
+        self.arguments = arguments
+
+
+NAMED = Mount(Surface("POST", "/m/{model}", OpenAIChat(), Named))
+
+
+async def test_a_request_has_its_own_dialect_where_its_path_says_something() -> None:
+    pipeline = Fake(answer)
+    asked = scope(query_string=b"alt=sse")
+    await Llm(pipeline, Server())(Found(NAMED, {"model": "m-1"}), asked, receive, Sent())
+    exchange = pipeline.exchanges[0]
+    assert isinstance(exchange.dialect, Named)
+    assert exchange.dialect.arguments.path == {"model": "m-1"}
+    assert exchange.dialect.arguments.parameters() == {"alt": ["sse"]}
+    assert exchange.arrival.surface == "/m/{model}"
+
+
+async def test_what_a_path_cannot_mean_is_told_by_the_path_of_the_request() -> None:
+    pipeline = Fake(answer)
+    await Llm(pipeline, Server())(Found(NAMED, {"model": "none"}), scope(), receive, Sent())
+    with pytest.raises(InvalidRequest, match="There is none"):
+        await pipeline.exchanges[0].receive()
+
+
+async def test_without_a_body_the_arguments_stand_for_it() -> None:
+    pipeline = Fake(answer)
+    mount = Mount(Surface("GET", "/m/{model}", OpenAIChat(), body=False))
+    asked = scope(method="GET", headers=[], query_string=b"after=a&after=b&limit=3")
+    await Llm(pipeline, Server())(Found(mount, {"model": "m-1"}), asked, receive, Sent())
+    body = await pipeline.exchanges[0].receive()
+    assert json.loads(body) == {"model": "m-1", "after": ["a", "b"], "limit": "3"}
+
+
+async def test_each_method_reaches_its_own_surface() -> None:
+    mount = Mount(Surface("POST", "/m", OpenAIChat()))
+    mount.add(Surface("DELETE", "/m", OpenAIChat(), body=False))
+    pipeline = Fake(answer)
+    for method in ("POST", "DELETE", "GET"):
+        await Llm(pipeline, Server())(mount, scope(method=method), receive, Sent())
+    posted, deleted, got = pipeline.exchanges
+    assert await posted.receive() == b'{"a":1}'
+    assert await deleted.receive() == b"{}"
+    with pytest.raises(GatewayError) as error:
+        await got.receive()
+    assert error.value.reason is Reason.METHOD_NOT_ALLOWED
+    assert error.value.headers == {"allow": "DELETE, POST"}
+
+
+@pytest.mark.parametrize(("shown", "taken"), [([], "k-1"), ([(b"x-sluicegate-key", b"k-2")], "k-2, k-1")])
+async def test_a_key_in_the_path_is_what_its_header_would_be(shown: list[tuple[bytes, bytes]], taken: str) -> None:
+    """Beside the header there are two, and `s1_authenticate` takes neither."""
+    pipeline = Fake(answer)
+    asked = scope(headers=[*scope()["headers"], *shown])
+    await Llm(pipeline, Server())(Found(MOUNT, key="k-1"), asked, receive, Sent())
+    arrival = pipeline.exchanges[0].arrival
+    assert arrival.headers["x-sluicegate-key"] == taken
+    assert arrival.surface == PATH
 
 
 async def test_beyond_max_exchanges_the_fault_is_overload() -> None:
@@ -122,9 +190,9 @@ async def test_beyond_max_exchanges_the_fault_is_overload() -> None:
 
     pipeline = Fake(wait)
     llm = Llm(pipeline, Server(max_exchanges=1))
-    first = asyncio.ensure_future(llm(SURFACE, scope(), receive, Sent()))
+    first = asyncio.ensure_future(llm(MOUNT, scope(), receive, Sent()))
     await inside.wait()
-    await llm(SURFACE, scope(), receive, Sent())
+    await llm(MOUNT, scope(), receive, Sent())
     fault = pipeline.exchanges[1].arrival.fault
     assert fault is not None
     assert fault.reason is Reason.OVERLOADED
@@ -137,7 +205,7 @@ async def test_an_error_is_answered_in_the_dialect() -> None:
         raise Denied(deny(Reason.MODEL_NOT_ALLOWED))
 
     sent = Sent()
-    await Llm(Fake(refuse), Server())(SURFACE, scope(), receive, sent)
+    await Llm(Fake(refuse), Server())(MOUNT, scope(), receive, sent)
     assert sent.messages[0]["status"] == 403
     assert json.loads(sent.body)["error"]["code"] == "model_not_allowed"
 
@@ -155,7 +223,7 @@ async def test_a_client_that_leaves_cancels_the_exchange_and_nothing_else() -> N
 
     sent = Sent()
     cycle = Cycle(sent)
-    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(extensions={EXTENSION: cycle}), receive, sent))
+    task = asyncio.ensure_future(Llm(Fake(wait), Server())(MOUNT, scope(extensions={EXTENSION: cycle}), receive, sent))
     await inside.wait()
     cycle.gone()
     await task
@@ -166,7 +234,7 @@ async def test_a_client_that_leaves_cancels_the_exchange_and_nothing_else() -> N
 async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None:
     pipeline = Fake(answer)
     raw = [(b"x-api-key", b"a"), (b"cookie", b"c"), (b"x-api-key", b"b"), (b"user-agent", b"caf\xe9")]
-    await Llm(pipeline, Server())(SURFACE, scope(headers=raw), receive, Sent())
+    await Llm(pipeline, Server())(MOUNT, scope(headers=raw), receive, Sent())
     assert pipeline.exchanges[0].arrival.headers == {"x-api-key": "a, b", "user-agent": "caf\u00e9"}
 
 
@@ -183,7 +251,7 @@ async def test_a_server_that_stops_cancels_as_usual() -> None:
         inside.set()
         await asyncio.Event().wait()
 
-    task = asyncio.ensure_future(Llm(Fake(wait), Server())(SURFACE, scope(), receive, Sent()))
+    task = asyncio.ensure_future(Llm(Fake(wait), Server())(MOUNT, scope(), receive, Sent()))
     await inside.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -13,8 +13,9 @@ from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.pipeline import Send
 from sluicegate.settings import Server
-from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.llm import Llm
 from sluicegate.web.protocol import BoundedProtocol, bounded
+from sluicegate.web.surface import Mount, Surface
 from tests.unit.web.test_llm import Fake
 
 
@@ -190,7 +191,7 @@ async def test_application_that_answers_nothing_is_a_plain_error() -> None:
 
 
 def surface(pipeline: Fake) -> Any:
-    llm, spoken = Llm(pipeline, Server()), Surface("/a", OpenAIChat())
+    llm, spoken = Llm(pipeline, Server()), Mount(Surface("POST", "/a", OpenAIChat()))
 
     def app(scope: Any, receive: Any, send: Any) -> Any:
         return llm(spoken, scope, receive, send)

@@ -2,6 +2,7 @@
 
 import pytest
 
+from sluicegate.web import refusal
 from sluicegate.web.refusal import Refused, check_head
 
 
@@ -40,6 +41,14 @@ def test_refused(status: int, change: dict[str, object]) -> None:
         with pytest.raises(Refused) as caught:
             check(**change)  # type: ignore[arg-type]  # one changed argument each
         assert caught.value.status == status
+
+
+def test_a_path_that_holds_a_key_is_not_kept() -> None:
+    before = refusal._remembered.cache_info().currsize
+    assert check(url=b"/k/some-key/v1/messages")[0] == "/k/some-key/v1/messages"
+    assert refusal._remembered.cache_info().currsize == before
+    assert check(url=b"/new/in/this/test")[0] == "/new/in/this/test"
+    assert refusal._remembered.cache_info().currsize == before + 1
 
 
 def test_answer_closes() -> None:

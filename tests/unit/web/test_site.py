@@ -9,8 +9,9 @@ from sluicegate.core.provider import SecretUnavailable
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.insight.metrics import CONTENT_TYPE
 from sluicegate.settings import Server
-from sluicegate.web.llm import Llm, Surface
+from sluicegate.web.llm import Llm
 from sluicegate.web.site import Asgi, Receive, Scope, Send, Site
+from sluicegate.web.surface import Mounts, Surface
 from tests.unit.web.test_answers import Sent as Answer
 from tests.unit.web.test_llm import Fake, receive
 
@@ -48,7 +49,7 @@ class Asked:
         self.made = 0
         self.pipeline = Fake(self._answer)
         llm = Llm(self.pipeline, Server())
-        self.site = Site({PATH: Surface(PATH, OpenAIChat())}, llm, self._make, lambda: b"m 1\n", token)
+        self.site = Site(Mounts([Surface("POST", PATH, OpenAIChat())]), llm, self._make, lambda: b"m 1\n", token)
 
     async def _answer(self, _exchange: Any, send: Any) -> None:
         await send([whole({"ok": True})], True)
@@ -84,13 +85,23 @@ async def test_a_surface_reaches_the_pipeline() -> None:
     assert asked.made == 0
 
 
+async def test_a_surface_reaches_it_below_a_key_too() -> None:
+    asked = Asked()
+    await asked.get(f"/k/some-key{PATH}", [(b"content-type", b"application/json")], method="POST")
+    arrival = asked.pipeline.exchanges[0].arrival
+    assert arrival.surface == PATH
+    assert arrival.headers["x-sluicegate-key"] == "some-key"
+
+
 async def test_the_admin_api_gets_what_is_below_it() -> None:
     asked = Asked()
     assert (await asked.get("/api/v1/keys")).status == 204
     assert asked.admin == ["/api/v1/keys"]
 
 
-@pytest.mark.parametrize("path", ["/", "/api", "/v1", "/v1/chat/completions/", "/V1/chat/completions", "/metrics/", "/docs"])
+@pytest.mark.parametrize(
+    "path", ["/", "/api", "/v1", "/v1/chat/completions/", "/V1/chat/completions", "/metrics/", "/docs", "/k/key/metrics"]
+)
 async def test_what_is_not_mounted_is_not_there(path: str) -> None:
     asked = Asked()
     sent = await asked.get(path)
