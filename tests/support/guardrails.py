@@ -60,13 +60,16 @@ def judge(rules: list[Rule], action: Action = Action.REDACT, bound: int = 1_000)
 
 
 class PlainDialect:
-    """Events are lists of `{channel, text, json}`."""
+    """Events are lists of `{channel, text, json, sealed}`."""
 
     def __init__(self) -> None:
         self.told = 0
 
     def pieces(self, event: Event) -> list[Piece]:
-        return [Piece(p["channel"], p, "text", p["text"], p.get("json", False)) for p in event.document or ()]
+        return [
+            Piece(p["channel"], p, "text", p["text"], p.get("json", False), p.get("sealed", False))
+            for p in event.document or ()
+        ]
 
     def redacted(self, event: Event) -> bool:
         self.told += 1
@@ -80,8 +83,8 @@ def guard_of(inspection: Inspection, max_channels: int = 100, max_held: int = 1 
     return StreamGuard(inspection, PlainDialect(), max_channels, max_held)  # type: ignore[arg-type]  # all the guard asks of a dialect
 
 
-def event(text: str, channel: str = "0", *, json: bool = False, framed: bool = True) -> Event:
-    document = [{"channel": channel, "text": text, "json": json}]
+def event(text: str, channel: str = "0", *, json: bool = False, framed: bool = True, sealed: bool = False) -> Event:
+    document = [{"channel": channel, "text": text, "json": json, "sealed": sealed}]
     return sse(document) if framed else whole(document)
 
 

@@ -99,8 +99,9 @@ class Span(msgspec.Struct, gc=False):
     place: Place
     form: Form = Form.TEXT
     nested: Nested | None = None
-    file: str = ""
-    """The kind of file it was read from, in which nothing can be replaced (`pdf`); empty for what the document says."""
+    sealed: str = ""
+    """What it is part of in which nothing can be replaced: a file it was read from (`pdf`), or a thought (`thinking`), which
+    its model takes back only as it was. Empty where the document may be edited."""
 
 
 class File(msgspec.Struct, gc=False):
@@ -146,6 +147,8 @@ class Piece(msgspec.Struct, gc=False):
     key: str | int
     text: str
     json: bool = False
+    sealed: bool = False
+    """Whether nothing of it may be replaced: a thought, which its model takes back only as it was."""
 
 
 class SystemEdit(msgspec.Struct, frozen=True, gc=False):

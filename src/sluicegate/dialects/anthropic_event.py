@@ -12,6 +12,8 @@ _LONGEST_STOP = 64
 _USES = ("tool_use", "server_tool_use", "mcp_tool_use")
 _STRUCTURAL = frozenset({"type", "id", "model", "role", "index", "usage"})
 _OPAQUE = frozenset({"signature", "data", "encrypted_content"})
+_SEALED = frozenset({"thinking", *_OPAQUE})
+"""Of a thought, which its signature binds."""
 _STOPS = frozenset(
     {
         "end_turn",
@@ -105,7 +107,7 @@ def _block(pieces: list[Piece], index: Any, block: Json) -> None:
                 continue
             if field in _OPAQUE and is_base64(value):
                 continue
-            pieces.append(Piece(f"{index}.{field}", block, field, value, field == "partial_json"))
+            pieces.append(Piece(f"{index}.{field}", block, field, value, field == "partial_json", field in _SEALED))
         elif field == "input" and type(value) is dict:
             # on the channel that a stream of the same call would use
             govern(pieces, f"{index}.partial_json", block, field, value)

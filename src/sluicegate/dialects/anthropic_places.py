@@ -18,6 +18,7 @@ from sluicegate.dialects.walk import (
     knob,
     opaque,
     reference,
+    sealed,
     structural,
     text,
     within,
@@ -156,8 +157,8 @@ _block = by(
             }
         ),
         "search_result": fields(_SEARCH),
-        "thinking": fields({"type": words("thinking"), "thinking": text, "signature": opaque}),
-        "redacted_thinking": fields({"type": words("redacted_thinking"), "data": opaque}),
+        "thinking": sealed(fields({"type": words("thinking"), "thinking": text, "signature": opaque})),
+        "redacted_thinking": sealed(fields({"type": words("redacted_thinking"), "data": opaque})),
         "tool_use": fields(_USE, at=Place.TOOL_ARGUMENTS),
         "server_tool_use": fields(_USE, at=Place.TOOL_ARGUMENTS),
         "mcp_tool_use": fields({**_USE, "server_name": text}, at=Place.TOOL_ARGUMENTS),

@@ -31,6 +31,8 @@ _PLAIN_NUMBER = 10_000_000
 """Numbers below this are settings; from here on they are long enough to be somebody's."""
 _PLAIN_DIGITS = 8
 _SHORTEST_OPAQUE = 64
+THOUGHT = "thinking"
+"""What `Span.sealed` says of a thought."""
 _SHORTEST_DATA = 32
 """Characters from which on a data URI is decoded where nobody expects one; a shorter one is a text like any other."""
 
@@ -220,6 +222,18 @@ def by(discriminator: str, cases: Mapping[str, Rule], otherwise: Rule) -> Rule:
         follow(value, holder, key, place, out)
 
     return rule
+
+
+def sealed(rule: Rule) -> Rule:
+    """`rule`, for a thought, which its model takes back only as it was: what is found in it cannot be replaced."""
+
+    def kept(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
+        first = len(out.spans)
+        rule(value, holder, key, place, out)
+        for span in out.spans[first:]:
+            span.sealed = THOUGHT
+
+    return kept
 
 
 def within(at: Place, rule: Rule) -> Rule:

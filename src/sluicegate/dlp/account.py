@@ -78,6 +78,11 @@ class Account:
         self._denied = Decision(Verdict.DENY, reason, detail)
         raise Denied(self._denied)
 
+    def refuse_sealed(self) -> None:
+        """End the answer: policy would replace something in a thought, which must stay as it is. Raises Denied."""
+        self._denied = Decision(Verdict.DENY, Reason.ANSWER_BLOCKED, {**self.decision().detail, "in": ("thinking",)})
+        raise Denied(self._denied)
+
     def decision(self) -> Decision:
         """What was found so far, or in the whole answer once it is over."""
         if self._denied is not None:

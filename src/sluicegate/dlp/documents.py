@@ -100,7 +100,7 @@ class Documents:
         """Read the files of a request: their texts join its spans, and what could not be read joins `unread`."""
         for file, extract in zip(reading.files, await self.read(reading.files), strict=True):
             if extract.text:
-                reading.spans.append(Span(None, 0, extract.text, file.place, file=file.kind))
+                reading.spans.append(Span(None, 0, extract.text, file.place, sealed=file.kind))
             reading.unread += extract.unread
         reading.files.clear()
 
@@ -167,4 +167,4 @@ class Documents:
 
 def fixed(spans: Sequence[Span], edited: Iterable[int]) -> tuple[str, ...]:
     """The kinds of files in which something would have to be replaced, of the spans with these indexes."""
-    return tuple(sorted({spans[index].file for index in edited} - {""}))
+    return tuple(sorted({spans[index].sealed for index in edited} - {""}))

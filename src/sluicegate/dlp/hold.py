@@ -64,6 +64,9 @@ class Holder(ABC, Generic[C]):
         """Give a channel more of its text."""
         channel.feed(text, final=final)
 
+    def _keep_sealed(self) -> None:
+        """Something would be replaced where nothing may be: it stays as it is."""
+
     def _rest(self) -> list[Event]:
         """The answer is over: decide what is open, and return what waits."""
         for channel in self._channels.values():
@@ -105,8 +108,11 @@ class Holder(ABC, Generic[C]):
             changed = False
             for channel, piece, start, _ in held.pieces:
                 if channel.edits and (text := channel.render(start, piece.text)) is not None:
-                    piece.holder[piece.key] = text
-                    changed = True
+                    if piece.sealed:
+                        self._keep_sealed()
+                    else:
+                        piece.holder[piece.key] = text
+                        changed = True
             if changed or self._tainted:
                 self._leave(leaving, held.event, changed=changed)
             else:

@@ -145,6 +145,8 @@ class RestoreGuard(Holder[RestoringText]):
         """Restore each text of an answer that is not streamed; whether there was any to restore."""
         changed = False
         for piece in pieces:
+            if piece.sealed:
+                continue
             text = self._new(piece)
             self._advance(text, piece.text, final=True)
             restored = text.render(0, piece.text)

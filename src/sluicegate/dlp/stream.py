@@ -77,6 +77,9 @@ class StreamGuard(Holder[TextChannel]):
         """What was found so far, or in the whole answer once it is flushed."""
         return self._account.decision()
 
+    def _keep_sealed(self) -> None:
+        self._account.refuse_sealed()
+
     def _nothing_in(self, pieces: Sequence[Piece]) -> bool:
         """Whether an answer that is not streamed surely holds nothing to be found, told by one scan of all its texts.
 

@@ -207,6 +207,8 @@ class WholeGuard(Reader):
             source = text.edited(mine) if mine else []
             for event, piece, start in text.pieces:
                 if source and (new := rendered(source, start, piece.text)) is not None:
+                    if piece.sealed:
+                        self._account.refuse_sealed()
                     piece.holder[piece.key] = new
                     changed.add(id(event))
         for event in self._held:

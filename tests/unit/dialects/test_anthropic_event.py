@@ -54,3 +54,9 @@ def test_a_type_that_is_no_word_does_not_break_reading(kind: Any) -> None:
 def test_what_cannot_be_read_is_refused() -> None:
     with pytest.raises(UpstreamError):
         told(Event(b"data: [1]\n\n", b"[1]"))
+
+
+def test_a_thought_and_its_signature_are_sealed() -> None:
+    thinking = {"type": "thinking", "thinking": "Hm", "signature": "no base64!"}
+    found = told(whole({"type": "message", "content": [thinking, {"type": "text", "text": "a"}]}))
+    assert [(piece.text, piece.sealed) for piece in found.pieces] == [("Hm", True), ("no base64!", True), ("a", False)]

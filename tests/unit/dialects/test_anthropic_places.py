@@ -22,3 +22,8 @@ def test_places_of_a_document_that_uses_all() -> None:
     assert {"Looks.", "Where", "example.org", "web_search_20250305"} <= set(by_place[Place.TOOL_DEFINITION])
     assert {"u-1", "user_id", "END", "title"} <= set(by_place[Place.OTHER])
     assert reading.unread == ["image", "remote", "pdf", "remote", "remote", "image"]
+
+
+def test_thoughts_are_sealed() -> None:
+    reading = read_spans(json.loads(RICH.read_bytes()))
+    assert [span.text for span in reading.spans if span.sealed] == ["Hm."]

@@ -122,3 +122,17 @@ def test_place_and_elements() -> None:
     out = Reading([], [])
     walk.within(Place.SYSTEM, walk.each(walk.text))(["a", "b"], None, None, Place.USER, out)
     assert [(span.text, span.place, span.key) for span in out.spans] == [("a", Place.SYSTEM, 0), ("b", Place.SYSTEM, 1)]
+
+
+def test_what_a_thought_says_is_sealed_and_nothing_else() -> None:
+    out = Reading([], [])
+    rule = walk.each(walk.by("t", {"thought": walk.sealed(walk.free)}, walk.free))
+    rule([{"t": "thought", "n": 5}, {"t": "b"}], {}, "k", Place.ASSISTANT, out)
+    assert [(span.text, span.sealed) for span in out.spans] == [
+        ("thought", "thinking"),
+        ("t", "thinking"),
+        ("5", "thinking"),
+        ("n", "thinking"),
+        ("b", ""),
+        ("t", ""),
+    ]

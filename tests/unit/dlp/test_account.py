@@ -60,3 +60,10 @@ def test_refusals_are_the_decision_from_then_on() -> None:
         made.refuse("max_held_bytes", Reason.CONTROL_FAILED)
     assert made.decision() is caught.value.decision
     assert made.decision().detail == {"inspection": "ran", "detectors": (PATTERNS_RAN,), "bound": "max_held_bytes"}
+
+
+def test_what_cannot_be_replaced_where_it_stands() -> None:
+    by = account()
+    with pytest.raises(Denied) as caught:
+        by.refuse_sealed()
+    assert (caught.value.reason, by.decision().detail["in"]) == (Reason.ANSWER_BLOCKED, ("thinking",))

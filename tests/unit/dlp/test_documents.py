@@ -29,7 +29,7 @@ async def test_texts_join_the_spans_and_what_is_unread_is_named() -> None:
         reading = Reading([], ["image"])
         reading.files = [file(pdf("words of mine")), file(b"%PDF-"), file(rewritten(pdf("a"), attachment=b"x"))]
         await made.complete(reading)
-        assert [(span.text.strip(), span.file, span.place) for span in reading.spans] == [
+        assert [(span.text.strip(), span.sealed, span.place) for span in reading.spans] == [
             ("words of mine", "pdf", Place.USER),
             ("a", "pdf", Place.USER),
         ]
@@ -98,5 +98,5 @@ async def test_a_process_reads_so_many_files_and_no_more() -> None:
 
 
 def test_in_which_files_something_would_have_to_be_replaced() -> None:
-    spans = [Span({}, "a", "x", Place.USER), Span(None, 0, "y", Place.USER, file="pdf")]
+    spans = [Span({}, "a", "x", Place.USER), Span(None, 0, "y", Place.USER, sealed="pdf")]
     assert (fixed(spans, [0]), fixed(spans, [0, 1])) == ((), ("pdf",))

@@ -121,3 +121,12 @@ def test_only_the_end_of_a_text_is_asked_whether_it_goes_on(kind: type[Restoring
     values = Counting(VALUES)
     kind(values).feed(unit * 10_000)
     assert values.asked < 1_000
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_a_thought_keeps_its_placeholders(framed: bool) -> None:
+    laid = guard()
+    thought = event("<CARD_1>", framed=framed, sealed=True)
+    raw = thought.raw
+    out = [*laid.feed([thought]), *laid.flush()]
+    assert [each.raw for each in out] == [raw]

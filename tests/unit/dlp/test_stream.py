@@ -203,3 +203,15 @@ def test_log_probabilities_go_from_the_first_redaction_on() -> None:
     ]
     assert len(out) == 3
     assert b"4111" not in b"".join(each.raw for each in out)
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_what_would_be_replaced_in_a_thought_refuses_the_answer(framed: bool) -> None:
+    guard = guard_of(inspection({"card": Action.REDACT}))
+    with pytest.raises(Denied) as caught:
+        guard.feed([event(f"pay {CARD} now", framed=framed, sealed=True)])
+        guard.flush()
+    assert caught.value.reason is Reason.ANSWER_BLOCKED
+    assert guard.decision().detail["in"] == ("thinking",)
+    told = guard_of(inspection({"card": Action.ALERT}))
+    assert read([*told.feed([event(f"pay {CARD} now", sealed=True)]), *told.flush()]) == {"0": f"pay {CARD} now"}

@@ -173,3 +173,10 @@ async def test_a_key_and_its_value_go_whoever_found_them_first() -> None:
     assert inspection is not None
     out = read(await passed(guard(Account(inspection)), [event('{"KEY": "VALUE"}', json=True)]))
     assert json.loads(out["0"]) == {"[TONE]": "[WAR]"}
+
+
+async def test_what_would_be_replaced_in_a_thought_refuses_the_answer() -> None:
+    by = account("{tone: redact}")
+    with pytest.raises(Denied):
+        await passed(guard(by), [event("HEY", sealed=True)])
+    assert by.decision().detail["in"] == ("thinking",)
