@@ -266,7 +266,7 @@ def sluicegate(upstream: int, directory: Path) -> Iterator[System]:
             }
         ],
         "providers": [
-            {"name": "mock", "dialect": "openai_chat", "base_url": f"http://127.0.0.1:{upstream}/v1", "place": "on_prem"}
+            {"name": "mock", "dialects": ["openai_chat"], "base_url": f"http://127.0.0.1:{upstream}/v1", "place": "on_prem"}
         ],
         "deployments": [{"name": "bench", "model": "bench", "provider": "mock", "price": {"input": 1, "output": 2}}],
     }

@@ -94,7 +94,7 @@ MEANINGS: dict[str, str] = {
     "ProviderSpec.name": "Its name, unique in the installation.",
     "ProviderSpec.preset": "A known vendor, which fills what is not given here.",
     "ProviderSpec.kind": "How calls are carried; `demo` is the built-in model.",
-    "ProviderSpec.dialect": "How its API reads.",
+    "ProviderSpec.dialects": "How its APIs read; a client that speaks none of them is translated to the first.",
     "ProviderSpec.base_url": "Where it is.",
     "ProviderSpec.credential": "Where the credential lives: `file:<path>` or `env:<variable>`; it is never stored.",
     "ProviderSpec.headers": "Headers sent with every call; no secrets, which belong into `credential`.",

@@ -7,13 +7,14 @@ import msgspec
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.errors import UpstreamError
-from sluicegate.core.provider import Place, Provider, Target
+from sluicegate.core.provider import Place, Provider, Request, Target
 from sluicegate.dlp.external.doors import Doors, Reply
 from sluicegate.providers.pool import Pool
 from sluicegate.providers.post import post
 from sluicegate.secrets.reference import credential
 
 MAX_ANSWER_BYTES = 256 * 1024
+_SPOKEN = frozenset((DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES))
 
 
 class _Said(msgspec.Struct):
@@ -60,21 +61,25 @@ def open_doors(doors: Doors, pool: Pool, find: Callable[[str], Target | None], p
 
 
 async def _asked(provider: Provider, target: Target, system: str, user: str, max_tokens: int) -> str:
-    """The text of the model's answer, asked in the dialect of its deployment."""
+    """The text of the model's answer, asked in a dialect of its deployment."""
+    dialect = next((spoken for spoken in target.dialects if spoken in _SPOKEN), None)
+    if dialect is None:
+        raise UpstreamError(Reason.NO_PERMITTED_ROUTE, "The deployment speaks no dialect that detectors ask in.")
     said: list[dict[str, str]] = [{"role": "user", "content": user}]
     document: dict[str, object] = {"model": target.upstream_model, "temperature": 0, "max_tokens": max_tokens}
-    if target.dialect is DialectName.ANTHROPIC_MESSAGES:
+    if dialect is DialectName.ANTHROPIC_MESSAGES:
         document |= {"system": system, "messages": said}
     else:
         document["messages"] = [{"role": "system", "content": system}, *said]
     body = b""
-    async with provider.send(target, _encode(document), stream=False, headers={}) as answer:
+    request = Request(dialect=dialect, model=target.upstream_model, body=_encode(document))
+    async with provider.send(target, request) as answer:
         while events := await answer.read():
             body += b"".join(event.data for event in events)
             if len(body) > MAX_ANSWER_BYTES:
                 raise UpstreamError(Reason.UPSTREAM_INVALID, "The model's answer is longer than a verdict can be.")
     try:
-        if target.dialect is DialectName.ANTHROPIC_MESSAGES:
+        if dialect is DialectName.ANTHROPIC_MESSAGES:
             return "".join(block.text for block in _message.decode(body).content if block.type == "text")
         return _completion.decode(body).choices[0].message.content
     except (msgspec.DecodeError, UnicodeDecodeError, IndexError):

@@ -113,7 +113,8 @@ class ProviderSpec(Section):
     preset: str | None = None
     kind: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,15}$")] = "http"
     """`http`, `demo`, or the name of an entry point of the group `sluicegate.providers`."""
-    dialect: DialectName | None = None
+    dialects: Annotated[tuple[DialectName, ...], Field(min_length=1)] | None = None
+    """Unless given, its preset's; the first is what a client that speaks none of them is translated to."""
     base_url: str | None = None
     credential: Annotated[str, Field(pattern=r"^(file|env):.+$")] | None = None
     headers: dict[str, str] = {}

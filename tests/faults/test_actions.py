@@ -49,7 +49,7 @@ async def test_a_session_without_a_name_is_refused(tmp_path: Path) -> None:
 
 async def test_what_must_stay_on_premises_never_reaches_a_cloud(tmp_path: Path) -> None:
     async with Upstream() as upstream:
-        provider = {"name": "far", "dialect": "openai_chat", "base_url": f"{upstream.base_url}/v1"}
+        provider = {"name": "far", "dialects": ["openai_chat"], "base_url": f"{upstream.base_url}/v1"}
         deployment = {"name": "far", "model": "demo-far", "provider": "far", "place": "cloud"}
         models = {"providers": (provider,), "deployments": (deployment,), "limits": {"unknown_price": "ceiling"}}
         async with client(tmp_path, "enforce", **models) as to:

@@ -9,7 +9,7 @@ import pytest
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import UpstreamError, UpstreamTimeout
 from sluicegate.core.event import Event
-from tests.support.calls import DOCUMENT, LOOPS, Caller, run, target
+from tests.support.calls import LOOPS, Caller, request, run, target
 from tests.support.upstream import Reply, Upstream, chat_answer, chat_events, chat_stream, cut, json_reply, sse_reply
 
 pytestmark = pytest.mark.parametrize("loop", LOOPS)
@@ -21,7 +21,7 @@ async def events_until_error(caller: Caller, upstream: Upstream) -> tuple[list[E
     events: list[Event] = []
     try:
         to = target(upstream.base_url + "/v1")
-        async with caller.provider.send(to, DOCUMENT, stream=True, headers={}) as answer:
+        async with caller.provider.send(to, request(to, stream=True)) as answer:
             while batch := await answer.read():
                 events += batch
     except UpstreamError as error:
@@ -260,7 +260,7 @@ def test_a_flood_is_held_back_and_cut(loop: str) -> None:
             to = target(upstream.base_url)
             seen = 0
             with pytest.raises(UpstreamError) as caught:
-                async with caller.provider.send(to, DOCUMENT, stream=True, headers={}) as answer:
+                async with caller.provider.send(to, request(to, stream=True)) as answer:
                     while batch := await answer.read():
                         seen += sum(len(event.raw) for event in batch)
                         await asyncio.sleep(0)
@@ -300,7 +300,7 @@ def test_drained_after_the_last_event(loop: str) -> None:
         async with Upstream() as upstream, Caller() as caller:
             to = target(upstream.base_url)
             upstream.script(chat_stream(["a"], gates={5: end}), json_reply({"n": 2}))
-            async with caller.provider.send(to, DOCUMENT, stream=True, headers={}) as answer:
+            async with caller.provider.send(to, request(to, stream=True)) as answer:
                 events: list[Event] = []
                 while not events or events[-1].data != b"[DONE]":
                     events += await answer.read()
@@ -319,7 +319,8 @@ def test_leaving_early_gives_the_connection_up(loop: str) -> None:
         rest = asyncio.Event()
         async with Upstream() as upstream, Caller() as caller:
             upstream.script(sse_reply([EVENTS[0], b"data: " + b"x" * 2_000 + b"\n\n"], gates={1: rest}, hang=True))
-            async with caller.provider.send(target(upstream.base_url), DOCUMENT, stream=True, headers={}) as answer:
+            to = target(upstream.base_url)
+            async with caller.provider.send(to, request(to, stream=True)) as answer:
                 await answer.read()
             rest.set()
             await upstream.left.wait()

@@ -84,7 +84,7 @@ def fail_over(settings: dict[str, Any], upstream: str) -> None:
 def sensitive(settings: dict[str, Any], upstream: str) -> None:
     """Models that only a cloud has."""
     for name, dialect, url in (("chat", "openai_chat", f"{upstream}/v1"), ("messages", "anthropic_messages", upstream)):
-        made = {"name": f"cloud-{name}", "dialect": dialect, "base_url": url, "place": "cloud"}
+        made = {"name": f"cloud-{name}", "dialects": [dialect], "base_url": url, "place": "cloud"}
         settings["providers"].append(made)
     for provider, model in (("cloud-chat", "test-cloud"), ("cloud-messages", "claude-cloud")):
         settings["deployments"].append({**settings["deployments"][0], "name": model, "model": model, "provider": provider})

@@ -116,11 +116,11 @@ def put(connection: Connection, table: Any, **values: Any) -> None:
 
 def resolve(spec: ProviderSpec) -> ProviderSpec:
     """Presets as a test needs them: there is one, `local`."""
-    given = {"dialect": DialectName.OPENAI_CHAT, "base_url": "http://127.0.0.1:1/v1", "place": Place.ON_PREM}
+    given = {"dialects": (DialectName.OPENAI_CHAT,), "base_url": "http://127.0.0.1:1/v1", "place": Place.ON_PREM}
     if spec.preset not in (None, "local"):
         raise SettingsError("preset: there is no such preset")
-    if spec.preset is None and (spec.base_url is None or spec.dialect is None):
-        raise SettingsError("base_url and dialect are needed without a preset")
+    if spec.preset is None and (spec.base_url is None or spec.dialects is None):
+        raise SettingsError("base_url and dialects are needed without a preset")
     return spec.model_copy(update={name: value for name, value in given.items() if getattr(spec, name) is None})
 
 
@@ -178,7 +178,7 @@ class World:
             tables.provider,
             name="local",
             kind="http",
-            dialect="openai_chat",
+            dialects=["openai_chat"],
             base_url="http://127.0.0.1:1/v1",
             credential=None,
             headers={},

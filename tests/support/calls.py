@@ -9,7 +9,7 @@ import uvloop
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.event import Event
-from sluicegate.core.provider import Answer, Place, Target
+from sluicegate.core.provider import Answer, Place, Request, Target
 from sluicegate.providers.http import HttpProvider
 from sluicegate.providers.pool import Pool
 from sluicegate.settings import Upstream as Bounds
@@ -44,7 +44,7 @@ def target(base_url: str = "http://127.0.0.1:1/v1", **changes: Any) -> Target:
         upstream_model="m",
         provider="p",
         kind="http",
-        dialect=DialectName.OPENAI_CHAT,
+        dialects=(DialectName.OPENAI_CHAT,),
         base_url=base_url,
         credential=None,
         headers={},
@@ -54,6 +54,12 @@ def target(base_url: str = "http://127.0.0.1:1/v1", **changes: Any) -> Target:
         weight=1,
         max_output_tokens=1_000,
     )
+    return msgspec.structs.replace(usual, **changes)
+
+
+def request(to: Target, **changes: Any) -> Request:
+    """What `to` is asked in the first of its dialects; what is given replaces the usual."""
+    usual = Request(dialect=to.dialects[0], model=to.upstream_model, body=DOCUMENT)
     return msgspec.structs.replace(usual, **changes)
 
 
@@ -73,9 +79,9 @@ class Caller:
         await asyncio.sleep(0)
         await asyncio.sleep(0)
 
-    async def call(self, to: Target, *, stream: bool = False, headers: Mapping[str, str] | None = None) -> list[Event]:
-        """All events of one call."""
-        async with self.provider.send(to, DOCUMENT, stream=stream, headers=headers or {}) as answer:
+    async def call(self, to: Target, **changes: Any) -> list[Event]:
+        """All events of one call; `changes` are of the request."""
+        async with self.provider.send(to, request(to, **changes)) as answer:
             return await collect(answer)
 
 

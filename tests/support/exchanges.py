@@ -56,7 +56,7 @@ def target(deployment: str = "a", upstream_model: str = "m", max_output_tokens: 
         upstream_model=upstream_model,
         provider="p",
         kind="scripted",
-        dialect=DialectName.OPENAI_CHAT,
+        dialects=(DialectName.OPENAI_CHAT,),
         base_url="http://127.0.0.1",
         credential=None,
         headers={},

@@ -122,8 +122,8 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
         "use_cases": [{**case, **use_case}],
         "keys": [{**bound, **(key or {})}],
         "providers": [
-            {"name": "chat", "dialect": "openai_chat", "base_url": f"{upstream}/v1", "place": "on_prem"},
-            {"name": "messages", "dialect": "anthropic_messages", "base_url": upstream, "place": "on_prem"},
+            {"name": "chat", "dialects": ["openai_chat"], "base_url": f"{upstream}/v1", "place": "on_prem"},
+            {"name": "messages", "dialects": ["anthropic_messages"], "base_url": upstream, "place": "on_prem"},
         ],
         "deployments": [
             {"name": name, "model": model, "provider": name, "upstream_model": "*", "price": price}

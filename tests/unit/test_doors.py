@@ -1,6 +1,7 @@
 """What detectors are let out to: addresses on the network, and models on premises alone."""
 
 import json
+from typing import Any
 
 import pytest
 
@@ -19,10 +20,16 @@ async def test_a_post_leaves() -> None:
         assert await doors.post(server.base_url, b"{}", {}, 100) == Got(200, b'{"a": 1}')
 
 
-@pytest.mark.parametrize("dialect", DialectName)
+@pytest.mark.parametrize("dialect", [DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES])
 async def test_a_model_on_premises_is_asked_in_its_dialect(dialect: DialectName) -> None:
     async with Upstream() as server:
-        there = target(f"{server.base_url}/v1", place=Place.ON_PREM, dialect=dialect, upstream_model="its-name")
+        spoken = (DialectName.OPENAI_EMBEDDINGS, dialect)
+        there = target(
+            f"{server.base_url}/v1",
+            place=Place.ON_PREM,
+            dialects=spoken,
+            upstream_model="its-name",
+        )
         async with ways_out(there) as doors:
             openai = dialect is DialectName.OPENAI_CHAT
             server.script(chat_answer("yes") if openai else messages_answer("yes"))
@@ -34,9 +41,16 @@ async def test_a_model_on_premises_is_asked_in_its_dialect(dialect: DialectName)
 
 
 @pytest.mark.parametrize(
-    "changes", [{"place": Place.CLOUD}, {"upstream_model": "*"}, {"kind": "unknown"}, {"deployment": "other"}]
+    "changes",
+    [
+        {"place": Place.CLOUD},
+        {"upstream_model": "*"},
+        {"kind": "unknown"},
+        {"deployment": "other"},
+        {"dialects": (DialectName.OPENAI_EMBEDDINGS,)},
+    ],
 )
-async def test_no_other_model_is_asked(changes: dict[str, str]) -> None:
+async def test_no_other_model_is_asked(changes: dict[str, Any]) -> None:
     async with Upstream() as server:
         there = target(f"{server.base_url}/v1", **{"place": Place.ON_PREM, **changes})
         async with ways_out(there) as doors:

@@ -97,10 +97,13 @@ class Bench:
         document = row.document
         if document is None:
             document = (prompt_of if row.direction == "prompt" else answer_of)(row.text or "")
+        dialect = self._dialects.get(row.dialect)
+        if dialect is None:
+            raise Untried(f"{row.where}: bodies of the dialect {row.dialect} are not read here")
         attempt = self._trial.prompt if row.direction == "prompt" else self._trial.answer
         subject = Subject(row.team, row.role)
         try:
-            return self._runner.run(attempt(policy, self._dialects[row.dialect], document, subject))
+            return self._runner.run(attempt(policy, dialect, document, subject))
         except GatewayError as error:
             raise Untried(f"{row.where}: {error.message}") from None
 

@@ -9,6 +9,7 @@ from sluicegate.codecs import anthropic_answer, anthropic_messages, openai_answe
 from sluicegate.codecs.conversation import Conversation, Delta, Ended
 from sluicegate.codecs.events import UNEXPLAINED, message_of
 from sluicegate.core.dialect import DialectName, Json
+from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.event import Event
 
 DEFAULT_MAX_TOKENS = 4_096
@@ -113,7 +114,13 @@ class Translation:
 
 
 def translation(client: DialectName, target: DialectName) -> Translation | None:
-    """How to carry an exchange between the two; None where they are the same and nothing needs translating."""
+    """How to carry an exchange between the two; None where they are the same and nothing needs translating.
+
+    Raises UnsupportedFeature where one of them is no conversation.
+    """
     if client is target:
         return None
-    return Translation(_CODECS[client], _CODECS[target])
+    ours, theirs = _CODECS.get(client), _CODECS.get(target)
+    if ours is None or theirs is None:
+        raise UnsupportedFeature("model", f"No deployment of this model speaks {client}, which is never translated.")
+    return Translation(ours, theirs)

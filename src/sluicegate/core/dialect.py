@@ -14,10 +14,25 @@ Json = dict[str, Any]
 
 
 class DialectName(StrEnum):
-    """The bodies the gateway can read."""
+    """The bodies a provider may speak."""
 
     OPENAI_CHAT = "openai_chat"
     ANTHROPIC_MESSAGES = "anthropic_messages"
+    OPENAI_RESPONSES = "openai_responses"
+    OPENAI_COMPLETIONS = "openai_completions"
+    OPENAI_EMBEDDINGS = "openai_embeddings"
+    OPENAI_MODERATIONS = "openai_moderations"
+    OPENAI_IMAGES = "openai_images"
+    OPENAI_SPEECH = "openai_speech"
+    OPENAI_TRANSCRIPTIONS = "openai_transcriptions"
+    ANTHROPIC_COUNT_TOKENS = "anthropic_count_tokens"
+    GEMINI = "gemini"
+    GEMINI_COUNT_TOKENS = "gemini_count_tokens"
+    GEMINI_EMBED = "gemini_embed"
+
+
+MODEL_IN_ADDRESS = frozenset((DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS, DialectName.GEMINI_EMBED))
+"""Bodies that name no model: the address does."""
 
 
 class Feature(StrEnum):

@@ -14,13 +14,15 @@ _encode = msgspec.json.Encoder().encode
 class Event(msgspec.Struct, eq=False):
     """One server-sent event, or the whole body of an answer that was not streamed (`framed` is False).
 
-    `raw` is what leaves for the client. `data` is the JSON text inside it (for SSE, the joined `data:` lines).
+    `raw` is what leaves for the client. `data` is the JSON text inside it (for SSE, the joined `data:` lines); empty where
+    the whole body is no JSON (sound, plain text), and then `kind` is its content type.
     """
 
     raw: bytes
     data: bytes
     name: str | None = None
     framed: bool = True
+    kind: str = ""
     told: Any = None
     """What a dialect took from the event when it was first asked; the dialect's own."""
     _document: Any = None

@@ -14,10 +14,13 @@ from sluicegate.core.dialect import Ask, Dialect, Json
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.event import Event
 from sluicegate.core.identity import Grant
-from sluicegate.core.provider import Target
+from sluicegate.core.provider import JSON, Target
 from sluicegate.core.usage import Usage
 
 T = TypeVar("T")
+
+encode: Callable[[Json], bytes] = msgspec.json.Encoder().encode
+"""A document as JSON."""
 
 
 class Once(Generic[T]):
@@ -73,6 +76,13 @@ class Arrival(msgspec.Struct):
     """What the server found wrong (the method, too many exchanges); it is told and recorded once the caller is known."""
     read: Callable[[], bytes | Awaitable[bytes]] | None = None
     """Reads the body, at once if it has come whole. Raises InvalidRequest (too large, not JSON) and ClientGone."""
+    kind: str = JSON
+    """The body's content type, as it is sent on to a target of the same dialect."""
+    method: str = "POST"
+    tail: str = ""
+    """What is called behind the dialect's usual path (`/resp_1/cancel`), ready to be sent."""
+    write: Callable[[Json], bytes] = encode
+    """Makes an edited document a body of `kind` again."""
 
 
 class Attempt(msgspec.Struct, frozen=True):

@@ -10,6 +10,9 @@ import msgspec
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.event import Event
 
+JSON = "application/json"
+"""The content type of nearly every body."""
+
 
 class Place(StrEnum):
     """Where a deployment runs, from nearest to farthest."""
@@ -44,7 +47,8 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     provider: str
     kind: str
     """Which Provider class carries the call: `http`, `demo`, `scripted`."""
-    dialect: DialectName
+    dialects: tuple[DialectName, ...]
+    """What the provider speaks, at least one; the first is what a client that speaks none of them is translated to."""
     base_url: str
     credential: Credential | None
     headers: Mapping[str, str]
@@ -53,6 +57,25 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     weight: int
     max_output_tokens: int
+
+
+class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+    """One call to a target."""
+
+    dialect: DialectName
+    """What the body says, one of the target's."""
+    model: str
+    """The name the provider knows, never `*`; some providers' addresses hold it."""
+    body: bytes
+    stream: bool = False
+    """Whether the answer was asked for in events."""
+    headers: Mapping[str, str] = {}
+    """The client's own that may travel on (`anthropic-beta`, `traceparent`)."""
+    kind: str = JSON
+    """The body's content type."""
+    method: str = "POST"
+    tail: str = ""
+    """What stands behind the dialect's usual path (`/resp_1/cancel`), ready to be sent."""
 
 
 class Answer(Protocol):
@@ -72,12 +95,9 @@ class Answer(Protocol):
 class Provider(Protocol):
     """Carries one request to a target."""
 
-    def send(
-        self, target: Target, document: bytes, *, stream: bool, headers: Mapping[str, str]
-    ) -> AbstractAsyncContextManager[Answer]:
-        """Send `document` (JSON in the target's dialect); the answer is open until the context is left.
+    def send(self, target: Target, request: Request) -> AbstractAsyncContextManager[Answer]:
+        """Send `request`; the answer is open until the context is left.
 
-        `headers` are the client's own that may travel on (`anthropic-beta`, `traceparent`). Entering raises
-        UpstreamError (UPSTREAM_UNREACHABLE, UPSTREAM_AUTH), UpstreamTimeout or UpstreamRejected. Leaving early closes
-        the connection.
+        Entering raises UpstreamError (UPSTREAM_UNREACHABLE, UPSTREAM_AUTH), UpstreamTimeout or UpstreamRejected. Leaving
+        early closes the connection.
         """

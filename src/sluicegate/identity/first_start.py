@@ -90,7 +90,7 @@ def _demo_model(connection: Connection, now: float) -> None:
         now,
         {"name": "demo"},
         kind="demo",
-        dialect="openai_chat",
+        dialects=["openai_chat"],
         base_url="",
         credential=None,
         headers={},

@@ -2,15 +2,40 @@
 
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from sluicegate.core.dialect import DialectName
 
+
+class Path(NamedTuple):
+    """Where one dialect is called."""
+
+    version: str
+    """What the vendor's SDK adds to a base URL that does not end with it."""
+    whole: str
+    """Behind that; `{model}` stands for the model's name."""
+    stream: str = ""
+    """The same for an answer in events, where that differs."""
+
+
 PATHS = {
-    DialectName.OPENAI_CHAT: ("", "/chat/completions"),
-    DialectName.ANTHROPIC_MESSAGES: ("/v1", "/messages"),
+    DialectName.OPENAI_CHAT: Path("", "/chat/completions"),
+    DialectName.OPENAI_RESPONSES: Path("", "/responses"),
+    DialectName.OPENAI_COMPLETIONS: Path("", "/completions"),
+    DialectName.OPENAI_EMBEDDINGS: Path("", "/embeddings"),
+    DialectName.OPENAI_MODERATIONS: Path("", "/moderations"),
+    DialectName.OPENAI_IMAGES: Path("", "/images/generations"),
+    DialectName.OPENAI_SPEECH: Path("", "/audio/speech"),
+    DialectName.OPENAI_TRANSCRIPTIONS: Path("", "/audio/transcriptions"),
+    DialectName.ANTHROPIC_MESSAGES: Path("/v1", "/messages"),
+    DialectName.ANTHROPIC_COUNT_TOKENS: Path("/v1", "/messages/count_tokens"),
+    DialectName.GEMINI: Path("/v1beta", "/models/{model}:generateContent", "/models/{model}:streamGenerateContent?alt=sse"),
+    DialectName.GEMINI_COUNT_TOKENS: Path("/v1beta", "/models/{model}:countTokens"),
+    DialectName.GEMINI_EMBED: Path("/v1beta", "/models/{model}:embedContent"),
 }
-"""Per dialect: the version that the vendor's SDK adds to a base URL without one, and the path of the call."""
+"""Per dialect, as its vendor's SDK calls it."""
+
+MODEL = "{model}"
 
 _METADATA = ip_address("fd00:ec2::254")
 
@@ -52,12 +77,19 @@ def parse(base_url: str) -> Address:
     return Address(Origin(secure, host, port), parts.netloc, parts.path.rstrip("/"))
 
 
-def path(address: Address, dialect: DialectName) -> str:
-    """The path of a call, as the vendor's own SDK would join it to the base URL."""
-    version, call = PATHS[dialect]
+def path(address: Address, dialect: DialectName, *, stream: bool = False) -> str:
+    """The path of a call, as the vendor's own SDK would join it to the base URL; it may hold `{model}`."""
+    version, whole, streamed = PATHS[dialect]
     if version and address.path.rsplit("/", 1)[-1] == version[1:]:
         version = ""
-    return f"{address.path}{version}{call}"
+    return f"{address.path}{version}{(stream and streamed) or whole}"
+
+
+def segment(model: str) -> str:
+    """A model's name as a part of a path. Raises ValueError where it would lead to another path."""
+    if model in ("", ".", ".."):
+        raise ValueError("the model's name cannot stand in an address")
+    return quote(model, safe="@")
 
 
 def forbidden(peer: str) -> bool:

@@ -15,7 +15,7 @@ import msgspec
 
 from sluicegate.core.errors import UpstreamRejected
 from sluicegate.core.event import Event, sse, whole
-from sluicegate.core.provider import Target
+from sluicegate.core.provider import Request, Target
 
 CREATED = 1_767_225_600
 """Every answer is made at the same second, so that the same request gives the same bytes."""
@@ -34,16 +34,9 @@ _encode = msgspec.json.Encoder().encode
 class DemoProvider:
     """Answers in process; it can neither be unreachable nor be slow."""
 
-    def send(
-        self,
-        target: Target,  # noqa: ARG002 - every provider takes it
-        document: bytes,
-        *,
-        stream: bool,
-        headers: Mapping[str, str],  # noqa: ARG002 - every provider takes them
-    ) -> "DemoCall":
+    def send(self, target: Target, request: Request) -> "DemoCall":  # noqa: ARG002 - every provider takes a target
         """One call; see core.provider.Provider."""
-        return DemoCall(document, stream)
+        return DemoCall(request.body, request.stream)
 
 
 class DemoCall:

@@ -53,7 +53,7 @@ def _target(name: str, url: str) -> Target:
         upstream_model=name,
         provider="ollama",
         kind="http",
-        dialect=preset.dialect,
+        dialects=preset.dialects,
         base_url=f"{url.rstrip('/')}/v1",
         credential=None,
         headers={},

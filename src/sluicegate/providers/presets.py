@@ -16,12 +16,17 @@ from sluicegate.settings import SettingsError
 
 FILE = Path(__file__).with_name("presets.yaml")
 
+CHAT_ALONE = (DialectName.OPENAI_CHAT,)
+COMPATIBLE = (DialectName.OPENAI_CHAT, DialectName.OPENAI_COMPLETIONS, DialectName.OPENAI_EMBEDDINGS)
+"""What a server is taken to speak of which only the address is known."""
+
 
 class Preset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What a provider's declaration need not say."""
 
     name: str
-    dialect: DialectName
+    dialects: tuple[DialectName, ...]
+    """At least one; the first is what a client that speaks none of them is translated to."""
     base_url: str
     place: Place = Place.CLOUD
 
@@ -33,7 +38,7 @@ def presets() -> dict[str, Preset]:
 
 
 def resolve(spec: ProviderSpec) -> ProviderSpec:
-    """`spec` with dialect, base_url and place set: its own, else its preset's, else `openai_chat` and `cloud`.
+    """`spec` with dialects, base_url and place set: its own, else its preset's, else COMPATIBLE and `cloud`.
 
     The demo model runs in this process: it has no address and is on the premises. Raises SettingsError, which names the
     provider and what is wrong.
@@ -55,7 +60,7 @@ def resolve(spec: ProviderSpec) -> ProviderSpec:
         _check(spec, base_url)
     filled: dict[str, Any] = {
         "base_url": base_url,
-        "dialect": spec.dialect or (found.dialect if found else DialectName.OPENAI_CHAT),
+        "dialects": spec.dialects or (found.dialects if found else CHAT_ALONE if local else COMPATIBLE),
         "place": spec.place or (found.place if found else Place.ON_PREM if local else Place.CLOUD),
     }
     return spec.model_copy(update=filled)

@@ -8,7 +8,7 @@ import msgspec
 
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.event import Event
-from sluicegate.core.provider import Target
+from sluicegate.core.provider import Request, Target
 
 
 class Script(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,9 +31,7 @@ class Sent(msgspec.Struct, frozen=True):
     """One call as the provider saw it."""
 
     target: Target
-    document: bytes
-    stream: bool
-    headers: Mapping[str, str]
+    request: Request
 
 
 class ScriptedProvider:
@@ -50,9 +48,9 @@ class ScriptedProvider:
         self.left: list[bool] = []
         """For each call whose context was left: whether its answer had been read to the end."""
 
-    def send(self, target: Target, document: bytes, *, stream: bool, headers: Mapping[str, str]) -> "ScriptedCall":
+    def send(self, target: Target, request: Request) -> "ScriptedCall":
         """One call; see core.provider.Provider."""
-        self.sent.append(Sent(target, document, stream, dict(headers)))
+        self.sent.append(Sent(target, request))
         scripts = self._scripts.get(target.deployment) or self._scripts["*"]
         return ScriptedCall(self, scripts.pop(0) if len(scripts) > 1 else scripts[0])
 

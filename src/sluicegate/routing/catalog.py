@@ -124,7 +124,7 @@ class Catalog:
             upstream_model=row.upstream_model,
             provider=row.provider,
             kind=row.kind,
-            dialect=DialectName(row.dialect),
+            dialects=_dialects(row.dialects),
             base_url=row.base_url,
             credential=None if reference is None else credentials[reference],
             headers=dict(row.headers),
@@ -136,11 +136,18 @@ class Catalog:
         )
 
 
+def _dialects(names: list[str]) -> tuple[DialectName, ...]:
+    """Raises ValueError where there is none, or one that this program does not know."""
+    if not names:
+        raise ValueError("a provider speaks at least one dialect")
+    return tuple([DialectName(name) for name in names])
+
+
 def _rows(connection: Connection) -> list[Row[tuple[object, ...]]]:
     columns = (
         *(column for column in deployment.c if column.name not in ("origin", "price", "updated_at")),
         provider.c.kind,
-        provider.c.dialect,
+        provider.c.dialects,
         provider.c.base_url,
         provider.c.credential,
         provider.c.headers,

@@ -8,15 +8,13 @@ from sys import exc_info
 from time import perf_counter
 from types import TracebackType
 
-import msgspec
-
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
-from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.dialect import MODEL_IN_ADDRESS, Dialect, DialectName
 from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
 from sluicegate.core.event import Event
-from sluicegate.core.exchange import Attempt, Exchange
-from sluicegate.core.provider import Answer, Provider, Target
+from sluicegate.core.exchange import Attempt, Exchange, encode
+from sluicegate.core.provider import Answer, Provider, Request, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
 from sluicegate.providers.refusal import status_of
@@ -32,16 +30,17 @@ EXCHANGE_HEADER = "x-sluicegate-exchange"
 DROPPED_HEADER = "x-sluicegate-dropped"
 """Tells the client which settings the target's dialect has no word for."""
 
+_ALL = frozenset(DialectName)
+_ANTHROPIC = frozenset((DialectName.ANTHROPIC_MESSAGES, DialectName.ANTHROPIC_COUNT_TOKENS))
 _TRAVELLING = (
-    ("traceparent", None, re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")),
-    ("anthropic-version", DialectName.ANTHROPIC_MESSAGES, re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
-    ("anthropic-beta", DialectName.ANTHROPIC_MESSAGES, re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}")),
+    ("traceparent", _ALL, re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")),
+    ("anthropic-version", _ANTHROPIC, re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
+    ("anthropic-beta", _ANTHROPIC, re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}")),
 )
-"""The client's own headers that mean something to a target, which dialect both must speak (None: any), and how each must
-read to travel on."""
+"""The client's own headers that mean something to a target, in which of the dialects that client and target may both speak
+(`traceparent`: also where they speak different ones), and how each must read to travel on."""
 
 _EMPTY = (b"", b"[DONE]")
-_encode = msgspec.json.Encoder().encode
 
 
 class Call(Passive):
@@ -155,8 +154,10 @@ class Opened:
     async def _try(self, target: Target) -> None:
         """Call one target and read its first events. Raises UnsupportedFeature or UpstreamError."""
         call, exchange = self._call, self._exchange
-        across = translation(exchange.dialect.name, target.dialect)
-        body = self._request(target, across)
+        own = exchange.dialect.name
+        dialect = own if own in target.dialects else target.dialects[0]
+        across = translation(own, dialect)
+        request = self._request(target, dialect, across)
         if exchange.attempts:  # what an attempt that failed has left
             exchange.usage, exchange.finish = Usage(estimated=True), None
             exchange.tool_calls.clear()
@@ -164,11 +165,11 @@ class Opened:
         if across is None:
             self._dialect, self._translator = exchange.dialect, None
         else:
-            self._dialect, self._translator = call.dialects[target.dialect], across.answer()
+            self._dialect, self._translator = call.dialects[dialect], across.answer()
         result: str = Reason.CONTROL_FAILED
         call.health.begin(target.deployment)
         try:
-            await self._open(target, body)
+            await self._open(target, request)
             result = ANSWERED
         except UpstreamError as error:
             result = error.reason
@@ -192,7 +193,7 @@ class Opened:
         if across is not None and across.dropped:
             exchange.response_headers[DROPPED_HEADER] = ", ".join(across.dropped)
 
-    async def _open(self, target: Target, body: bytes) -> None:
+    async def _open(self, target: Target, request: Request) -> None:
         """Send the request and wait for the first events, after which there is no other target for this exchange."""
         call, exchange = self._call, self._exchange
         provider = call.providers.get(target.kind)
@@ -200,8 +201,8 @@ class Opened:
             raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "Nothing here can call this kind of deployment.")
         if exchange.called is None:
             exchange.called = perf_counter()
-        stream = exchange.ask.stream
-        manager = provider.send(target, body, stream=stream, headers=self._headers(target))
+        stream = request.stream
+        manager = provider.send(target, request)
         self._answer = answer = await manager.__aenter__()
         try:
             while batch := await answer.read():
@@ -251,37 +252,51 @@ class Opened:
             return () if only is None else (only,)
         return [kept for event in events if (kept := without_usage(event)) is not None]
 
-    def _request(self, target: Target, across: Translation | None) -> bytes:
-        """The body for `target`, by the translation it takes. The client's own bytes where nothing was changed."""
+    def _request(self, target: Target, dialect: DialectName, across: Translation | None) -> Request:
+        """What `target` is asked, in `dialect`, by the translation that takes."""
         exchange = self._exchange
-        ask, document, own = exchange.ask, exchange.document, exchange.dialect
+        ask, arrival = exchange.ask, exchange.arrival
         model = ask.model if target.upstream_model == "*" else target.upstream_model
+        headers = self._headers(across is None)
+        if across is None:
+            body = self._own_body(model, target)
+            return Request(
+                dialect=dialect,
+                model=model,
+                body=body,
+                stream=ask.stream,
+                headers=headers,
+                kind=arrival.kind,
+                method=arrival.method,
+                tail=arrival.tail,
+            )
+        if self._asked is None:
+            self._asked = exchange.dialect.ask_usage(exchange.document)
+        translated = across.request(exchange.document, model, target.max_output_tokens)
+        self._call.dialects[dialect].ask_usage(translated)
+        return Request(dialect=dialect, model=model, body=encode(translated), stream=ask.stream, headers=headers)
+
+    def _own_body(self, model: str, target: Target) -> bytes:
+        """The body for a target that speaks the client's dialect: the client's own bytes where nothing was changed."""
+        exchange = self._exchange
+        ask, document, own, arrival = exchange.ask, exchange.document, exchange.dialect, exchange.arrival
         if self._asked is None:
             self._asked = own.ask_usage(document)
-        if across is not None:
-            translated = across.request(document, model, target.max_output_tokens)
-            self._call.dialects[target.dialect].ask_usage(translated)
-            return _encode(translated)
+        named = document if model == ask.model or own.name in MODEL_IN_ADDRESS else {**document, "model": model}
         if ask.max_tokens is None and exchange.grant.budgets:
             # a budget reserved this much for the answer, so the answer must not become longer
-            return _encode(own.bounded({**document, "model": model}, target.max_output_tokens))
-        if model != ask.model:
-            return _encode({**document, "model": model})
-        if exchange.edited or self._asked:
-            return _encode(document)
-        return exchange.arrival.body
+            return arrival.write(own.bounded(named, target.max_output_tokens))
+        if named is not document or exchange.edited or self._asked:
+            return arrival.write(named)
+        return arrival.body
 
-    def _headers(self, target: Target) -> dict[str, str]:
-        """The client's headers that travel on, and the exchange's id."""
+    def _headers(self, same: bool) -> dict[str, str]:
+        """The client's headers that travel on, and the exchange's id; `same` says that its dialect is the target's."""
         exchange = self._exchange
-        given = exchange.arrival.headers
+        given, spoken = exchange.arrival.headers, exchange.dialect.name
         headers = {}
-        for name, dialect, form in _TRAVELLING:
-            if (
-                name in given
-                and (dialect is None or dialect is target.dialect is exchange.dialect.name)
-                and form.fullmatch(given[name])
-            ):
+        for name, dialects, form in _TRAVELLING:
+            if name in given and spoken in dialects and (same or dialects is _ALL) and form.fullmatch(given[name]):
                 headers[name] = given[name]
         headers[EXCHANGE_HEADER] = exchange.id
         return headers

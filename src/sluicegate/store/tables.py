@@ -148,7 +148,7 @@ provider = Table(
     metadata,
     Column("name", String(128), primary_key=True),
     Column("kind", String(16), nullable=False),
-    Column("dialect", String(32), nullable=False),
+    Column("dialects", JSON, nullable=False),
     Column("base_url", Text, nullable=False),
     Column("credential", Text, nullable=True),
     Column("headers", JSON, nullable=False),

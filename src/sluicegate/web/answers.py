@@ -47,7 +47,7 @@ class Reply:
         if not self.started:
             self.started = True
             if last and events and not events[0].framed:
-                self._begin(200, _whole(body), _WHOLE_LINES, len(body))
+                self._begin(200, _whole(body, events[0].kind), _WHOLE_LINES, len(body))
             else:
                 self._begin(200, _STREAM, _STREAM_LINES, None)
         waiting = self._client.write(body, last)
@@ -90,6 +90,6 @@ class Reply:
         self._client.begin(status, head.encode("latin-1", "replace"), lines + len(asked), length)
 
 
-def _whole(body: bytes) -> str:
-    """The headers of a body that is JSON and leaves in one piece."""
-    return f"content-type: application/json\r\ncontent-length: {len(body)}\r\n"
+def _whole(body: bytes, kind: str = "") -> str:
+    """The headers of a body that leaves in one piece; it is JSON unless `kind` says otherwise."""
+    return f"content-type: {kind or 'application/json'}\r\ncontent-length: {len(body)}\r\n"

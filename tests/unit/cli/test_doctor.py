@@ -8,7 +8,7 @@ import yaml
 from sluicegate.store import tables
 from tests.support.installation import Installation
 
-PROVIDER = {"name": "p", "dialect": "openai_chat", "base_url": "http://127.0.0.1:1/v1"}
+PROVIDER = {"name": "p", "dialects": ["openai_chat"], "base_url": "http://127.0.0.1:1/v1"}
 
 
 def doctor(installation: Installation, **env: str) -> tuple[int, str]:

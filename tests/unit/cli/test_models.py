@@ -2,7 +2,13 @@ from tests.support.installation import Installation
 
 
 def test_the_list_is_in_the_order_of_trying(fresh: Installation) -> None:
-    provider = {"name": "p", "dialect": "openai_chat", "base_url": "http://127.0.0.1:1/v1", "place": "cloud", "region": "eu"}
+    provider = {
+        "name": "p",
+        "dialects": ["openai_chat"],
+        "base_url": "http://127.0.0.1:1/v1",
+        "place": "cloud",
+        "region": "eu",
+    }
     deployments = [
         {"name": "second", "model": "m", "provider": "p", "order": 2},
         {

@@ -36,7 +36,7 @@ def test_the_command_sees_a_key_of_its_own_that_is_revoked_after_it(installation
 
 
 def test_the_command_does_not_see_the_gateways_secrets(installation: Installation) -> None:
-    provider = {"name": "p", "dialect": "openai_chat", "base_url": "http://127.0.0.1:1", "credential": "env:VENDOR_KEY"}
+    provider = {"name": "p", "dialects": ["openai_chat"], "base_url": "http://127.0.0.1:1", "credential": "env:VENDOR_KEY"}
     installation.write({"providers": [provider]})
     installation.start()
     secret = "postgres-password"

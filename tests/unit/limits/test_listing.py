@@ -43,7 +43,7 @@ def database() -> Any:
         values: dict[str, Any] = {
             "name": "p",
             "kind": "http",
-            "dialect": "openai_chat",
+            "dialects": ["openai_chat"],
             "base_url": "http://p",
             "headers": {},
             "preset": None,

@@ -1,7 +1,7 @@
 import pytest
 
-from sluicegate.core.dialect import DialectName
-from sluicegate.providers.address import Origin, forbidden, parse, path
+from sluicegate.core.dialect import MODEL_IN_ADDRESS, DialectName
+from sluicegate.providers.address import MODEL, Origin, forbidden, parse, path, segment
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,18 @@ def test_paths(url: str, dialect: DialectName, expected: str) -> None:
 )
 def test_hosts_that_are_never_called(peer: str, never: bool) -> None:
     assert forbidden(peer) is never
+
+
+def test_every_dialect_has_a_path() -> None:
+    there = parse("https://h")
+    assert {dialect: path(there, dialect, stream=True) for dialect in MODEL_IN_ADDRESS}.keys() == MODEL_IN_ADDRESS
+    for dialect in DialectName:
+        assert (MODEL in path(there, dialect)) is (dialect in MODEL_IN_ADDRESS)
+
+
+def test_a_model_s_name_leads_to_no_other_path() -> None:
+    assert segment("gemini-2.0-flash") == "gemini-2.0-flash"
+    assert segment("a/../b?x=1#é:@1") == "a%2F..%2Fb%3Fx%3D1%23%C3%A9%3A@1"
+    for name in ("", ".", ".."):
+        with pytest.raises(ValueError, match="address"):
+            segment(name)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sluicegate.core.errors import UpstreamRejected
 from sluicegate.core.event import Event
 from sluicegate.providers.demo import DemoProvider
-from tests.support.calls import collect, run, target
+from tests.support.calls import collect, request, run, target
 
 WEATHER = {
     "type": "function",
@@ -30,7 +30,7 @@ WEATHER = {
 
 async def events(document: Any, *, stream: bool = False) -> list[Event]:
     body = json.dumps(document).encode()
-    async with DemoProvider().send(target(), body, stream=stream, headers={}) as answer:
+    async with DemoProvider().send(target(), request(target(), body=body, stream=stream)) as answer:
         return await collect(answer)
 
 

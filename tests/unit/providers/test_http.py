@@ -9,7 +9,7 @@ from sluicegate.core.dialect import DialectName
 from sluicegate.core.errors import UpstreamError, UpstreamRejected
 from sluicegate.providers.http import check, check_header
 from sluicegate.secrets.reference import credential
-from tests.support.calls import DOCUMENT, Caller, target
+from tests.support.calls import DOCUMENT, Caller, request, target
 from tests.support.upstream import Reply, Upstream, chat_events, chat_stream, json_reply, messages_answer
 
 SECRET = "hush" + "-hush"
@@ -19,10 +19,10 @@ KEY = credential("env:KEY", {"KEY": SECRET})
 async def sent(client: Mapping[str, str] | None = None, /, **changes: Any) -> dict[str, str]:
     """The headers that a call to such a target sends."""
     async with Upstream() as upstream, Caller() as caller:
-        await caller.call(target(upstream.base_url + "/v1", credential=KEY, **changes), headers=client)
-        request = upstream.requests[0]
-        assert request.body == DOCUMENT
-        return {**request.headers, ":path": request.path, ":method": request.method}
+        await caller.call(target(upstream.base_url + "/v1", credential=KEY, **changes), headers=client or {})
+        got = upstream.requests[0]
+        assert got.body == DOCUMENT
+        return {**got.headers, ":path": got.path, ":method": got.method}
 
 
 async def test_openai() -> None:
@@ -39,14 +39,14 @@ async def test_openai() -> None:
 
 
 async def test_anthropic() -> None:
-    headers = await sent(dialect=DialectName.ANTHROPIC_MESSAGES)
+    headers = await sent(dialects=(DialectName.ANTHROPIC_MESSAGES,))
     assert headers[":path"] == "/v1/messages"
     assert headers["x-api-key"] == SECRET
     assert headers["anthropic-version"] == "2023-06-01"
     assert "authorization" not in headers
-    own = await sent({"anthropic-version": "2099-01-01"}, dialect=DialectName.ANTHROPIC_MESSAGES)
+    own = await sent({"anthropic-version": "2099-01-01"}, dialects=(DialectName.ANTHROPIC_MESSAGES,))
     assert own["anthropic-version"] == "2099-01-01"
-    given = await sent(dialect=DialectName.ANTHROPIC_MESSAGES, headers={"Anthropic-Version": "2024-01-01"})
+    given = await sent(dialects=(DialectName.ANTHROPIC_MESSAGES,), headers={"Anthropic-Version": "2024-01-01"})
     assert given["anthropic-version"] == "2024-01-01"
 
 
@@ -85,7 +85,7 @@ async def test_a_new_target_of_the_same_name_is_used_at_once() -> None:
     async with Upstream() as upstream, Caller() as caller:
         await caller.call(target(upstream.base_url + "/a"))
         await caller.call(target(upstream.base_url + "/b"))
-        await caller.call(target(upstream.base_url + "/v1", dialect=DialectName.ANTHROPIC_MESSAGES))
+        await caller.call(target(upstream.base_url + "/v1", dialects=(DialectName.ANTHROPIC_MESSAGES,)))
         assert [request.path for request in upstream.requests] == [
             "/a/chat/completions",
             "/b/chat/completions",
@@ -97,7 +97,8 @@ async def test_an_answer_keeps_its_bytes_and_few_of_its_headers() -> None:
     async with Upstream() as upstream, Caller() as caller:
         hostile = {"Set-Cookie": "a=b", "Access-Control-Allow-Origin": "*", "X-RateLimit-Remaining": "1"}
         upstream.script(Reply(body=b'{ "a" : 1.0 }', headers=hostile | {"x-request-id": "r\t1", "openai-version": "v"}))
-        async with caller.provider.send(target(upstream.base_url), DOCUMENT, stream=False, headers={}) as answer:
+        to = target(upstream.base_url)
+        async with caller.provider.send(to, request(to)) as answer:
             assert answer.status == 200
             assert answer.headers == {"x-upstream-request-id": "r1", "openai-version": "v"}
             (event,) = await answer.read()
@@ -112,6 +113,72 @@ async def test_a_stream_keeps_its_bytes() -> None:
         for _ in range(2):
             assert [event.raw for event in await caller.call(to, stream=True)] == chat_events(["a", "b"])
         assert upstream.connections == 1
+
+
+GEMINI = (DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS)
+
+
+async def test_a_model_in_the_address() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        to = target(upstream.base_url, dialects=GEMINI, upstream_model="*", credential=KEY)
+        upstream.script(json_reply({}), chat_stream(["a"]), json_reply({}))
+        await caller.call(to, model="flash/2?é")
+        await caller.call(to, model="pro", stream=True)
+        await caller.call(to, model="pro", dialect=DialectName.GEMINI_COUNT_TOKENS)
+        assert [request.path for request in upstream.requests] == [
+            "/v1beta/models/flash%2F2%3F%C3%A9:generateContent",
+            "/v1beta/models/pro:streamGenerateContent?alt=sse",
+            "/v1beta/models/pro:countTokens",
+        ]
+        assert {request.headers["x-goog-api-key"] for request in upstream.requests} == {SECRET}
+        with pytest.raises(UpstreamError) as caught:
+            await caller.call(to, model="..")
+        assert caught.value.reason is Reason.UPSTREAM_UNREACHABLE
+
+
+async def test_a_target_speaks_several_dialects() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        spoken = (DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES, DialectName.OPENAI_EMBEDDINGS)
+        to = target(upstream.base_url + "/v1", dialects=spoken, credential=KEY)
+        upstream.script(json_reply({}))
+        for dialect in spoken:
+            await caller.call(to, dialect=dialect)
+        assert [request.path for request in upstream.requests] == ["/v1/chat/completions", "/v1/messages", "/v1/embeddings"]
+        assert [request.headers.get("x-api-key") for request in upstream.requests] == [None, SECRET, None]
+
+
+async def test_another_method_and_what_stands_behind_the_path() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        to = target(upstream.base_url + "/v1", dialects=(DialectName.OPENAI_RESPONSES,))
+        upstream.script(json_reply({}))
+        await caller.call(to, method="GET", tail="/resp_1/input_items?limit=2", body=b"")
+        assert (upstream.requests[0].method, upstream.requests[0].path) == (
+            "GET",
+            "/v1/responses/resp_1/input_items?limit=2",
+        )
+        for tail in ("/a b", "/a\r\nx: y", "/../secret", "/é", "/a#b"):
+            with pytest.raises(UpstreamError):
+                await caller.call(to, tail=tail)
+        assert upstream.hits == 1
+
+
+async def test_bodies_and_answers_that_are_no_json() -> None:
+    async with Upstream() as upstream, Caller() as caller:
+        kind = "multipart/form-data; boundary=x"
+        upstream.script(Reply(content_type="text/plain; charset=utf-8", body=b"{said"))
+        to = target(upstream.base_url, dialects=(DialectName.OPENAI_TRANSCRIPTIONS, DialectName.OPENAI_SPEECH))
+        (text,) = await caller.call(to, kind=kind, body=b"--x--")
+        assert (upstream.requests[0].headers["content-type"], upstream.requests[0].body) == (kind, b"--x--")
+        assert (text.raw, text.data, text.kind, text.document) == (b"{said", b"", "text/plain; charset=utf-8", None)
+        upstream.script(Reply(content_type="audio/mpeg", body=b"\x00\xff"))
+        (sound,) = await caller.call(to, dialect=DialectName.OPENAI_SPEECH)
+        assert (sound.raw, sound.kind, sound.framed) == (b"\x00\xff", "audio/mpeg", False)
+        for change in ({}, {"dialect": DialectName.OPENAI_SPEECH, "stream": True}):
+            with pytest.raises(UpstreamError) as caught:
+                await caller.call(to, **change)
+            assert caught.value.reason is Reason.UPSTREAM_INVALID
+        with pytest.raises(UpstreamError):
+            await caller.call(to, kind="text/plain\r\nx: y")
 
 
 @pytest.mark.parametrize("status", [400, 404, 408, 422, 429, 500, 503, 529])

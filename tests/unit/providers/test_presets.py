@@ -4,7 +4,7 @@ from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Place
 from sluicegate.objects import ProviderSpec
 from sluicegate.providers.address import parse
-from sluicegate.providers.presets import presets, resolve
+from sluicegate.providers.presets import COMPATIBLE, presets, resolve
 from sluicegate.settings import SettingsError
 
 
@@ -17,21 +17,25 @@ def test_every_preset_can_be_called() -> None:
 
 def test_local_servers_are_on_the_premises_and_vendors_are_not() -> None:
     assert {name for name, p in presets().items() if p.place is Place.ON_PREM} == {"ollama", "vllm", "llama.cpp"}
-    assert presets()["anthropic"].dialect is DialectName.ANTHROPIC_MESSAGES
+    assert presets()["anthropic"].dialects[0] is DialectName.ANTHROPIC_MESSAGES
 
 
 def test_what_is_given_comes_before_the_preset() -> None:
     spec = ProviderSpec(name="p", preset="openai", base_url="http://h/v1", place=Place.PRIVATE_CLOUD, region="eu")
     filled = resolve(spec)
-    assert (filled.base_url, filled.place, filled.dialect) == ("http://h/v1", Place.PRIVATE_CLOUD, DialectName.OPENAI_CHAT)
+    assert (filled.base_url, filled.place, filled.dialects) == (
+        "http://h/v1",
+        Place.PRIVATE_CLOUD,
+        presets()["openai"].dialects,
+    )
     assert (filled.region, filled.preset) == ("eu", "openai")
 
 
 def test_without_a_preset() -> None:
     filled = resolve(ProviderSpec(name="p", base_url="https://h/v1"))
-    assert (filled.place, filled.dialect) == (Place.CLOUD, DialectName.OPENAI_CHAT)
+    assert (filled.place, filled.dialects) == (Place.CLOUD, COMPATIBLE)
     demo = resolve(ProviderSpec(name="p", kind="demo"))
-    assert (demo.place, demo.base_url) == (Place.ON_PREM, "")
+    assert (demo.place, demo.base_url, demo.dialects) == (Place.ON_PREM, "", (DialectName.OPENAI_CHAT,))
 
 
 @pytest.mark.parametrize(

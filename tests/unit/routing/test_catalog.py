@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Connection, Engine, create_engine, insert
 
+from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Credential, Place
 from sluicegate.routing.catalog import Catalog
 from sluicegate.secrets.reference import credential
@@ -27,7 +28,7 @@ class Rows:
             return work(connection)
 
     def provider(self, name: str, **changes: Any) -> None:
-        row = {"name": name, "kind": "http", "dialect": "openai_chat", "base_url": "http://h/v1", "credential": None}
+        row = {"name": name, "kind": "http", "dialects": ["openai_chat"], "base_url": "http://h/v1", "credential": None}
         self._insert(tables.provider, row | {"headers": {}, "place": "cloud", "region": "", "preset": None} | changes)
 
     def deployment(self, name: str, model: str, provider: str = "p", **changes: Any) -> None:
@@ -66,13 +67,15 @@ async def test_a_row_becomes_a_target_and_reload_follows(rows: Rows) -> None:
         made.append(reference)
         return credential(reference)
 
-    rows.provider("p", dialect="anthropic_messages", credential="env:KEY", headers={"x": "y"}, base_url="https://h")
+    rows.provider(
+        "p", dialects=["anthropic_messages", "openai_chat"], credential="env:KEY", headers={"x": "y"}, base_url="https://h"
+    )
     rows.deployment("a", "m", place="private_cloud", region="eu", order=2, weight=3, upstream_model="up")
     catalog = Catalog(rows, counted)
     await catalog.reload()
     (found,) = catalog.targets("m")
-    assert (found.dialect, found.base_url, found.headers, found.place) == (
-        "anthropic_messages",
+    assert (found.dialects, found.base_url, found.headers, found.place) == (
+        (DialectName.ANTHROPIC_MESSAGES, DialectName.OPENAI_CHAT),
         "https://h",
         {"x": "y"},
         Place.PRIVATE_CLOUD,
@@ -88,14 +91,16 @@ async def test_a_row_becomes_a_target_and_reload_follows(rows: Rows) -> None:
 
 async def test_a_row_that_cannot_be_used_is_left_out_and_named(rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     rows.provider("p")
-    rows.provider("odd", dialect="morse")
+    rows.provider("odd", dialects=["morse"])
+    rows.provider("mute", dialects=[])
     rows.deployment("a", "m", "odd")
+    rows.deployment("c", "m", "mute")
     rows.deployment("b", "m")
     catalog = Catalog(rows, credential)
     with caplog.at_level(logging.ERROR):
         await catalog.reload()
     assert [t.deployment for t in catalog.targets("m")] == ["b"]
-    assert caplog.records[0].__dict__["deployment"] == "a"
+    assert [record.__dict__["deployment"] for record in caplog.records] == ["a", "c"]
 
 
 async def test_what_is_offered_comes_after_what_is_declared(rows: Rows) -> None:

@@ -81,8 +81,8 @@ async def test_the_client_s_own_bytes_go_and_the_provider_s_come() -> None:
     call, provider = stage({"*": [Script(batches=[[CHAT]], headers={"x-upstream-request-id": "r"})]})
     asked = exchange(A, headers={"traceparent": TRACE, "anthropic-beta": "b", "cookie": "c"})
     assert await read(call, asked) == [CHAT]
-    assert provider.sent[0].document == asked.arrival.body
-    assert provider.sent[0].headers == {"traceparent": TRACE, "x-sluicegate-exchange": asked.id}
+    assert provider.sent[0].request.body == asked.arrival.body
+    assert provider.sent[0].request.headers == {"traceparent": TRACE, "x-sluicegate-exchange": asked.id}
     assert (asked.usage.input, asked.usage.output, asked.usage.estimated) == (7, 5, False)
     assert asked.finish == "stop"
     assert asked.target is A
@@ -100,7 +100,7 @@ async def test_another_name_upstream_and_an_edit_are_sent() -> None:
     edited.document["messages"][0]["content"] = "redacted"
     edited.edited = True
     await read(call, edited)
-    documents = [json.loads(sent.document) for sent in provider.sent]
+    documents = [json.loads(sent.request.body) for sent in provider.sent]
     assert [document["model"] for document in documents] == ["other", "m", "m"]
     assert documents[2]["messages"][0]["content"] == "redacted"
 
@@ -110,11 +110,11 @@ async def test_usage_is_asked_for_and_taken_out_again() -> None:
     asked = exchange(A, B, stream=True)
     got = [event.raw for event in await read(call, asked)]
     assert got == upstream.chat_events(["a", "b"], usage=False)
-    assert all(json.loads(sent.document)["stream_options"] == {"include_usage": True} for sent in provider.sent)
+    assert all(json.loads(sent.request.body)["stream_options"] == {"include_usage": True} for sent in provider.sent)
     assert (asked.usage.input, asked.usage.output) == (7, 2)
     own = exchange(B, stream=True, stream_options={"include_usage": True})
     assert [event.raw for event in await read(call, own)] == upstream.chat_events(["a", "b"])
-    assert provider.sent[-1].document == own.arrival.body
+    assert provider.sent[-1].request.body == own.arrival.body
 
 
 FAILURES_ELSEWHERE = [
@@ -241,7 +241,7 @@ async def test_tool_calls_are_noted() -> None:
     assert (asked.tool_calls, asked.finish) == (["look"], "tool_calls")
 
 
-ACROSS = msgspec.structs.replace(A, dialect=DialectName.ANTHROPIC_MESSAGES, upstream_model="claude")
+ACROSS = msgspec.structs.replace(A, dialects=(DialectName.ANTHROPIC_MESSAGES,), upstream_model="claude")
 
 
 async def test_across_dialects() -> None:
@@ -250,9 +250,9 @@ async def test_across_dialects() -> None:
     asked = exchange(ACROSS, headers={"anthropic-beta": "b"}, seed=7)
     (event,) = await read(call, asked)
     assert event.document["choices"][0]["message"]["content"] == "salut"
-    sent = json.loads(provider.sent[0].document)
+    sent = json.loads(provider.sent[0].request.body)
     assert (sent["model"], sent["max_tokens"]) == ("claude", 1_000)
-    assert "anthropic-beta" not in provider.sent[0].headers
+    assert "anthropic-beta" not in provider.sent[0].request.headers
     assert (asked.usage.input, asked.usage.output, asked.finish) == (7, 5, "end_turn")
     assert asked.response_headers["x-sluicegate-dropped"] == "seed"
 
@@ -305,7 +305,7 @@ async def test_a_budget_bounds_an_answer_that_the_client_does_not() -> None:
         del asked.__dict__["grant"]
         asked.grant = grant(*budgets)
         await read(call, asked)
-        assert json.loads(provider.sent[0].document).get("max_completion_tokens") == bound
+        assert json.loads(provider.sent[0].request.body).get("max_completion_tokens") == bound
 
 
 @pytest.mark.parametrize(
@@ -320,9 +320,42 @@ async def test_a_budget_bounds_an_answer_that_the_client_does_not() -> None:
     ],
 )
 async def test_a_clients_header_travels_on_only_in_its_form(name: str, value: str, travels: bool) -> None:
-    target_a = target(deployment="a", kind="scripted", dialect=DialectName.ANTHROPIC_MESSAGES)
+    target_a = target(deployment="a", kind="scripted", dialects=(DialectName.ANTHROPIC_MESSAGES,))
     message = whole(json.loads(upstream.messages_answer("hi").body))
     call, provider = stage({"a": [Script(batches=[[message]])]})
     asked = exchange(target_a, dialect=DialectName.ANTHROPIC_MESSAGES, headers={name: value}, max_tokens=5)
     await read(call, asked)
-    assert (name in provider.sent[0].headers) is travels
+    assert (name in provider.sent[0].request.headers) is travels
+
+
+async def test_a_target_is_asked_in_the_client_s_dialect_where_it_speaks_it() -> None:
+    both = msgspec.structs.replace(A, dialects=(DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES))
+    message = whole(json.loads(upstream.messages_answer("hi").body))
+    call, provider = stage({"*": [Script(batches=[[message]])]})
+    asked = exchange(both, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5)
+    assert await read(call, asked) == [message]
+    sent = provider.sent[0].request
+    assert (sent.dialect, sent.body, sent.model) == (DialectName.ANTHROPIC_MESSAGES, asked.arrival.body, "m")
+
+
+async def test_a_client_is_translated_to_the_first_dialect_and_no_other() -> None:
+    embeds = msgspec.structs.replace(A, dialects=(DialectName.OPENAI_EMBEDDINGS, DialectName.OPENAI_CHAT))
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    with pytest.raises(UnsupportedFeature, match="anthropic_messages"):
+        await read(call, exchange(embeds, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5))
+    assert not provider.sent
+    await read(call, exchange(embeds, B, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5))
+    assert [sent.target for sent in provider.sent] == [B]
+    assert provider.sent[0].request.dialect is DialectName.OPENAI_CHAT
+
+
+async def test_what_is_called_goes_on_as_it_came() -> None:
+    call, provider = stage({"*": [Script(batches=[[Event(b"sound", b"", framed=False, kind="audio/mpeg")]])]})
+    asked = exchange(msgspec.structs.replace(A, upstream_model="other"))
+    asked.arrival.kind, asked.arrival.method, asked.arrival.tail = "multipart/form-data; boundary=x", "DELETE", "/resp_1"
+    asked.arrival.write = lambda document: f"form of {document['model']}".encode()
+    (event,) = await read(call, asked)
+    assert (event.raw, event.kind) == (b"sound", "audio/mpeg")
+    sent = provider.sent[0].request
+    assert (sent.kind, sent.method, sent.tail) == ("multipart/form-data; boundary=x", "DELETE", "/resp_1")
+    assert (sent.body, sent.model) == (b"form of other", "other")

@@ -38,7 +38,7 @@ FULL: dict[str, Any] = {
 
 
 def resolve(spec: ProviderSpec) -> ProviderSpec:
-    given = {"base_url": "http://127.0.0.1:1", "dialect": DialectName.OPENAI_CHAT, "place": Place.ON_PREM}
+    given = {"base_url": "http://127.0.0.1:1", "dialects": (DialectName.OPENAI_CHAT,), "place": Place.ON_PREM}
     return spec.model_copy(update={name: value for name, value in given.items() if getattr(spec, name) is None})
 
 

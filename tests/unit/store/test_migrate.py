@@ -3,17 +3,18 @@ import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import DatabaseError as SqlError
 
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
 from sluicegate.store.database import DatabaseError
-from sluicegate.store.tables import metadata
+from sluicegate.store.tables import metadata, provider
 from tests.support.auditing import settings_in
 
 
@@ -91,19 +92,33 @@ def test_the_known_versions_are_those_of_the_scripts() -> None:
     assert tuple(revision.revision for revision in reversed(list(script.walk_revisions()))) == migrate.VERSIONS
 
 
-def test_a_database_of_the_first_version_is_brought_up_to_date(migrated: Settings) -> None:
-    """What is there stays."""
-    engine = create_engine(migrated.database_url)
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
+    url = "" if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    return Settings.model_validate({"data_dir": tmp_path, "database": {"url": url}})
+
+
+PROVIDER = (
+    "INSERT INTO provider (name, kind, dialect, base_url, headers, place, region, origin, created_at, updated_at)"
+    " VALUES ('p', 'http', 'anthropic_messages', 'https://h', '{}', 'cloud', '', 'api', 1, 1)"
+)
+
+
+def test_a_database_of_the_first_version_is_brought_up_to_date(empty: Settings) -> None:
+    """What is there stays; the one dialect of a provider becomes a list."""
+    config = Config()
+    config.set_main_option("script_location", str(migrate.MIGRATIONS))
+    engine = create_engine(empty.database_url)
     with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
         connection.execute(text("INSERT INTO organisation VALUES ('o', 'n', 'api', 1, 1)"))
-        connection.execute(text("DROP TABLE guardrail"))
-        if engine.dialect.name == "postgresql":
-            connection.execute(text("DROP FUNCTION guardrail_append_only"))
-        connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
-    migrate.ensure(migrated)
+        connection.execute(text(PROVIDER))
+    migrate.ensure(empty)
     with engine.connect() as connection:
         assert migrate.version(connection) == migrate.VERSIONS[-1]
         assert connection.execute(text("SELECT name FROM organisation")).scalars().all() == ["n"]
+        assert connection.execute(select(provider.c.dialects)).scalars().all() == [["anthropic_messages"]]
     engine.dispose()
 
 

@@ -3,7 +3,7 @@ from typing import Any
 
 from sluicegate.core.decision import Decision, Reason, Verdict, deny
 from sluicegate.core.errors import Denied, UpstreamRejected
-from sluicegate.core.event import frame, sse, whole
+from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.web.answers import Reply
@@ -42,6 +42,12 @@ def relay(sent: Sent) -> Relay:
 
 def make() -> Exchange:
     return Exchange("ab" * 16, OpenAIChat(), Arrival("/v1/chat/completions", "127.0.0.1", {}, b"{}"))
+
+
+async def test_a_whole_answer_that_is_no_json_keeps_its_content_type() -> None:
+    sent = Sent()
+    await Reply(make(), relay(sent)).events([Event(b"\xff\x00", b"", framed=False, kind="audio/mpeg")], True)
+    assert (sent.headers["content-type"], sent.headers["content-length"], sent.body) == ("audio/mpeg", "2", b"\xff\x00")
 
 
 async def test_a_whole_answer_leaves_as_json_with_its_length() -> None:

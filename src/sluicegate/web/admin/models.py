@@ -142,7 +142,7 @@ class ProviderChange(Section):
     """What may change about a provider. Only the fields that are sent change."""
 
     preset: Name | None = None
-    dialect: DialectName | None = None
+    dialects: Annotated[tuple[DialectName, ...], Field(min_length=1)] | None = None
     base_url: Address | None = None
     credential: EnvReference | None = None
     headers: Annotated[dict[str, str], Field(max_length=32)] = {}
@@ -268,7 +268,7 @@ class Provider(Owned):
 
     name: str
     kind: str
-    dialect: str
+    dialects: list[str]
     base_url: str
     credential: str | None
     headers: dict[str, str]

@@ -45,7 +45,9 @@ class PlaygroundRoutes:
 
     def _document(self, body: models.Try) -> tuple[Dialect, Json]:
         name = DIALECT if body.dialect is None or body.text is not None else body.dialect
-        dialect = self._context.dialects[name]
+        dialect = self._context.dialects.get(name)
+        if dialect is None:
+            raise Problem(422, "Bodies of this dialect are not read here.", field="body.dialect")
         if body.request is not None:
             return dialect, body.request
         said = body.text or ""

@@ -62,7 +62,7 @@ class ProviderRoutes:
         before = await context.database.read(lambda connection: find_writable(connection, table, name, caller))
         fields = {field: before[field] for field in ProviderSpec.model_fields}
         if "preset" in body.model_fields_set:  # what the old preset filled in was nobody's choice
-            fields |= {"dialect": None, "base_url": None, "place": None}
+            fields |= {"dialects": None, "base_url": None, "place": None}
         fields |= body.model_dump(mode="json", include=set(body.model_fields_set))
         try:
             wanted = models.ProviderNew.model_validate(fields)

@@ -92,6 +92,7 @@ async def test_a_whole_request(world: World) -> None:
         {"text": "x" * 262_145},
         {"text": "x", "document": {"prompt": {"\ud800": "block"}, "answer": {}}},
         {"request": {"messages": []}},
+        {"request": {"input": "x"}, "dialect": "openai_moderations"},
         {"request": {"model": "m", "messages": "x"}},
         {"request": {"model": "m", "messages": [{"role": "user", "content": "\ud800"}]}},
         {"text": "x", "more": 1},
