@@ -1,36 +1,29 @@
 """Compiled sets of patterns (hyperscan), kept on disk so that the next start need not compile them again.
 
-A kept automaton is named by the digest of what it was compiled from, and begins with the digest of its own bytes: one that
-does not hold is compiled anew. What cannot be kept is only slower. One that is kept is read when it is first needed: of the
-automata that verify a match, or look for rules near their words, few ever are.
+One that is kept is read when it is first needed: of the automata that verify a match, or look for rules near their words,
+few ever are.
 """
 
-import os
-import platform
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from functools import cache
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 
 import hyperscan
 
+from sluicegate.dlp import kept as folder
 from sluicegate.dlp.packs import RuleError
 
 MAX_BYTES = 128 * 1024 * 1024
 """The most bytes that compiled automata may take together, unless a setting says otherwise."""
 UNBOUNDED = 1 << 60
-MAX_KEPT = 4_096
-"""Automata kept in the folder; beyond it the ones unused longest go."""
-_DIGEST = 32
 
 Expression = tuple[int, str, int]
 """A pattern's number, its source and its hyperscan flags."""
 Report = tuple[int, int]
 """A pattern's number, and the byte offset where it ended."""
+Source = Callable[[], Sequence[Expression]]
+"""Gives the expressions again, which are not held while they are not needed."""
 
 
 class TooManyReports(Exception):
@@ -40,20 +33,31 @@ class TooManyReports(Exception):
 class Automaton:
     """Reports where patterns end. Used by one thread at a time, since it owns its scratch space."""
 
-    def __init__(self, expressions: Sequence[Expression], kept: Path | None = None) -> None:
-        """Compile, unless it is kept in the folder `kept`. Raises hyperscan.HyperscanError, RuleError."""
-        self._expressions = tuple(expressions)
+    __slots__ = ("_found", "_kept", "_most", "_name", "_scan", "_source", "size")
+
+    def __init__(self, name: str, source: Source, kept: Path | None = None) -> None:
+        """Compile, unless it is kept in the folder `kept`. Raises hyperscan.HyperscanError, RuleError.
+
+        `name` is the `name_of` what `source` gives, which is asked for that only where it must be compiled.
+        """
+        self._name = name
+        self._source = source
         self._kept = kept
         self._found: list[Report] = []
         self._most = UNBOUNDED
         self._scan: Callable[..., object] | None = None
-        size = 0 if kept is None else _size(kept, self._expressions)
+        size = 0 if kept is None else folder.size(kept, name)
         if not size:
-            database = _compile(expressions)
+            database = _compile(source())
             size = database.size()
-            if kept is None or not _keep(kept, expressions, database):
+            if kept is None or not folder.keep(kept, name, hyperscan.dumpb(database)):
                 self._scan = database.scan
         self.size: int = size
+
+    @classmethod
+    def of(cls, expressions: Sequence[Expression], kept: Path | None = None) -> "Automaton":
+        """The automaton of these expressions, which stay in memory. Raises hyperscan.HyperscanError."""
+        return cls(name_of(expressions), lambda: expressions, kept)
 
     def reports(self, data: bytes, most: int = UNBOUNDED) -> Sequence[Report]:
         """Every pattern that matches and the byte offset of each of its ends. Raises TooManyReports beyond `most`."""
@@ -71,12 +75,11 @@ class Automaton:
 
     def _read(self) -> Callable[..., object]:
         """Read what is kept, or compile it where it has gone or does not hold."""
-        kept = self._kept
-        database = None if kept is None else _load(kept, self._expressions)
+        database = None if self._kept is None else _load(self._kept, self._name)
         if database is None:
-            database = _compile(self._expressions)
-            if kept is not None:
-                _keep(kept, self._expressions, database)
+            database = _compile(self._source())
+            if self._kept is not None:
+                folder.keep(self._kept, self._name, hyperscan.dumpb(database))
         scan: Callable[..., object] = database.scan
         self._scan = scan
         return scan
@@ -92,28 +95,33 @@ class Workshop:
     def __init__(self, kept: Path | None, threads: int, max_bytes: int = MAX_BYTES) -> None:
         """`kept` is a folder of compiled automata, `threads` how many are made at once, `max_bytes` their size together."""
         self._kept = kept
-        self._left = max_bytes
+        self._sizes: list[int] = []
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="automata")
 
-    def order(self, expressions: Sequence[Expression]) -> Callable[[], Automaton]:
+    def order(self, name: str, source: Source) -> Callable[[], Automaton]:
         """Begin; what is given waits for the automaton. It raises hyperscan.HyperscanError, RuleError."""
-        return self._pool.submit(self._make, expressions).result
+        return self._pool.submit(self._make, name, source).result
 
-    def _make(self, expressions: Sequence[Expression]) -> Automaton:
-        automaton = Automaton(expressions, self._kept)
+    def _make(self, name: str, source: Source) -> Automaton:
+        automaton = Automaton(name, source, self._kept)
         with self._lock:
-            self._left -= automaton.size
-        if self._left < 0:
-            raise RuleError(f"the rules together compile to more than {self._max_bytes} bytes (dlp.max_compiled_bytes)")
+            self._sizes.append(automaton.size)
+            check_size(self._sizes, self._max_bytes)
         return automaton
 
     def close(self) -> None:
         """End the threads; what was not begun is not compiled."""
         self._pool.shutdown(cancel_futures=True)
         if self._kept is not None:
-            _prune(self._kept)
+            folder.prune(self._kept)
+
+
+def check_size(sizes: Iterable[int], most: int) -> None:
+    """Raises RuleError where automata of these sizes take more than `most` bytes together."""
+    if sum(sizes) > most:
+        raise RuleError(f"the rules together compile to more than {most} bytes (dlp.max_compiled_bytes)")
 
 
 def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
@@ -126,34 +134,14 @@ def _compile(expressions: Sequence[Expression]) -> hyperscan.Database:
     return database
 
 
-@cache
-def _here() -> tuple[str, str, str]:
-    """What an automaton depends on beside its expressions."""
-    return version("hyperscan"), platform.machine(), platform.processor()
+def name_of(expressions: Sequence[Expression]) -> str:
+    """The name under which the automaton of these expressions is kept."""
+    return folder.name_of("automaton", *folder.machine(), *expressions)
 
 
-def _path(kept: Path, expressions: Sequence[Expression]) -> Path:
-    return kept / f"{sha256(repr((*_here(), list(expressions))).encode()).hexdigest()}.automaton"
-
-
-def _size(kept: Path, expressions: Sequence[Expression]) -> int:
-    """Bytes of what is kept; 0 where nothing is. It counts as used."""
-    path = _path(kept, expressions)
-    try:
-        size = path.stat().st_size - _DIGEST
-        os.utime(path)
-    except OSError:
-        return 0
-    return max(size, 0)
-
-
-def _load(kept: Path, expressions: Sequence[Expression]) -> hyperscan.Database | None:
-    try:
-        content = _path(kept, expressions).read_bytes()
-    except OSError:
-        return None
-    data = content[_DIGEST:]
-    if sha256(data).digest() != content[:_DIGEST]:
+def _load(kept: Path, name: str) -> hyperscan.Database | None:
+    data = folder.read(kept, name)
+    if data is None:
         return None
     try:
         database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
@@ -161,24 +149,3 @@ def _load(kept: Path, expressions: Sequence[Expression]) -> hyperscan.Database |
     except hyperscan.HyperscanError:  # compiled by another version, or for another processor
         return None
     return database
-
-
-def _keep(kept: Path, expressions: Sequence[Expression], database: hyperscan.Database) -> bool:
-    """Whether it could be kept."""
-    path = _path(kept, expressions)
-    data = hyperscan.dumpb(database)
-    with suppress(OSError):
-        kept.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_suffix(f".{os.getpid()}-{threading.get_ident()}.part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(sha256(data).digest() + data)
-        part.replace(path)
-        return True
-    return False
-
-
-def _prune(kept: Path) -> None:
-    with suppress(OSError):
-        found = sorted(kept.glob("*.automaton"), key=lambda each: each.stat().st_mtime, reverse=True)
-        for old in found[MAX_KEPT:]:
-            old.unlink()

@@ -20,6 +20,7 @@ import msgspec
 import yaml
 
 from sluicegate.dlp.automaton import Automaton
+from sluicegate.dlp.packs import read_yaml
 
 VERSION = 1
 """Of the form of weights files, and of what `features` counts. Weights of another version are refused."""
@@ -103,7 +104,7 @@ class Ideas:
     def __init__(self, content: bytes, kept: Path | None = None) -> None:
         """Compile, which takes a fraction of a second. Raises ModelError."""
         try:
-            self.ideas = msgspec.convert(yaml.safe_load(content), tuple[Idea, ...])
+            self.ideas = msgspec.convert(read_yaml(content), tuple[Idea, ...])
         except (yaml.YAMLError, msgspec.ValidationError) as error:
             raise ModelError(f"the words cannot be read: {error}") from None
         self.digest = sha256(content).hexdigest()[:16]
@@ -138,7 +139,7 @@ class Ideas:
 
 def _compiled(every: Iterable[tuple[int, bytes]], kept: Path | None) -> Automaton | None:
     expressions = [(number, "".join(f"\\x{byte:02x}" for byte in each), 0) for number, each in every]
-    return Automaton(expressions, kept) if expressions else None
+    return Automaton.of(expressions, kept) if expressions else None
 
 
 def _is_word(word: str) -> bool:

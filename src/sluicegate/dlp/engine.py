@@ -10,23 +10,19 @@ start. What more text could still complete, `tails` tells.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import hyperscan
 import msgspec
 
-from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, Expression, Report, TooManyReports, Workshop
-from sluicegate.dlp.leads import Leads, Led
-from sluicegate.dlp.packs import CONTEXT_REACH, Form, Rule, RuleError, form
-from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, spaces, trigger, wide
-from sluicegate.dlp.tails import Tail, Tails, length
+from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, Report, TooManyReports, Workshop, check_size
+from sluicegate.dlp.leads import Leads
+from sluicegate.dlp.packs import CONTEXT_REACH, Rule, RuleError, check_of, near_of
+from sluicegate.dlp.plan import Draft, Facts, Plan, Sources, recall, remember
+from sluicegate.dlp.tails import Tails, length
 from sluicegate.dlp.validators import Validator
 
-_TOGETHER = 5
-"""Patterns that are verified by one automaton: many small ones take half the memory and the time of few large ones."""
-FEW_SPACES = 4
-"""ASCII white space in a match beyond which it is wordy."""
 EDGE = "\0"
 """Stands before the first and after the last character of a text; no boundary refuses it."""
 
@@ -45,7 +41,6 @@ class _Pattern(msgspec.Struct, frozen=True, gc=False):
 
     wide: bool
     closing: bool
-    wordy: bool
     width: int
     near: Validator | None
     check: Validator | None
@@ -67,45 +62,39 @@ class Scanner:
         once, unless given as many as there are processors; `max_bytes` is what they may take together.
         """
         self.rules = tuple(rules)
-        self._patterns: dict[int, _Pattern] = {}
-        self._workshop = Workshop(kept, threads or os.cpu_count() or 1, max_bytes)
-        try:
-            automata = self._compile()
-        finally:
-            self._workshop.close()
-        self.width = max((pattern.width for pattern in self._patterns.values()), default=0)
+        plan, automata = self._automata(kept, threads or os.cpu_count() or 1, max_bytes)
+        self._patterns = _Patterns(self.rules, plan.facts)
+        self._forward = automata[plan.forward] if plan.forward else None
+        self._tails, self._led_tails = Tails(plan.tails, automata), Tails(plan.led_tails, automata)
+        self._leads = Leads(plan.leads, automata)
+        self._verify = {number: automata[name] for name, numbers in plan.verify for number in numbers}
+        self.width = max((facts.width for facts in plan.facts.values()), default=0)
+        self.wordy = max((facts.width for facts in plan.facts.values() if facts.wordy), default=0)
+        self.size = sum(each.size for each in automata.values())
+        """Bytes of the compiled automata."""
         self.ends(EDGE)  # has what every text needs read now
         self.undecided(EDGE)
-        self.wordy = max((pattern.width for pattern in self._patterns.values() if pattern.wordy), default=0)
-        self.size = sum(each.size for each in automata)
-        """Bytes of the compiled automata."""
 
-    def _compile(self) -> list[Automaton]:
-        forward: list[Expression] = []
-        led: list[Led] = []
-        verify: list[Expression] = []
-        tails: tuple[list[Tail], list[Tail]] = ([], [])
-        for index, rule in enumerate(self.rules):
-            compiled = form(rule)
-            for number, node in ((2 * index, compiled.node), (2 * index + 1, compiled.closing)):
-                if node is not None:
-                    self._add(number, rule, compiled, node, (forward, led, verify, tails))
-        ahead = self._order(forward, forward)
-        self._tails, self._led_tails = (Tails(each, self._order) for each in tails)
-        self._leads = Leads(led, self._order)
-        groups = [verify[at : at + _TOGETHER] for at in range(0, len(verify), _TOGETHER)]
-        verified = [(group, self._order(group, group)) for group in groups]
-        self._forward = ahead()
-        automata = [] if self._forward is None else [self._forward]
-        for part in (self._tails, self._led_tails, self._leads):
-            automata += part.ready()
-        self._verify: dict[int, Automaton] = {}
-        for group, wait in verified:
-            automaton = wait()
-            if automaton is not None:
-                automata.append(automaton)
-                self._verify |= {number: automaton for number, _, _ in group}
-        return automata
+    def _automata(self, kept: Path | None, threads: int, max_bytes: int) -> tuple[Plan, Mapping[str, Automaton]]:
+        known = None if kept is None else recall(self.rules, kept)
+        if known is not None:
+            check_size((each.size for each in known[1].values()), max_bytes)
+            return known
+        draft = Draft(self.rules)
+        sources = Sources(self.rules, draft)
+        workshop = Workshop(kept, threads, max_bytes)
+        try:
+            waits = {name: workshop.order(name, sources.of(name)) for name in draft.expressions}
+            automata = {name: wait() for name, wait in waits.items()}
+        except hyperscan.HyperscanError as error:
+            self._blame()
+            raise RuleError(f"the rules do not compile together: {error}") from None
+        finally:
+            workshop.close()
+        if kept is not None:
+            remember(self.rules, draft.plan, kept)
+            sources.forget()
+        return draft.plan, automata
 
     def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
         """Where patterns may end in `text`, sorted: the index of the character after the match, and the pattern's number.
@@ -113,8 +102,6 @@ class Scanner:
         `text` has an EDGE or a settled character first. A match that goes up to the end of `text` is not yet told.
         Raises TooManyReports where there are more than `most`; that costs little more than `most` would.
         """
-        if not self._patterns:
-            return ()
         data = text.encode("utf-8", "replace")
         reports = () if self._forward is None else self._forward.reports(data, most)
         near = self._leads.reports(data, most)
@@ -169,54 +156,28 @@ class Scanner:
             starts.sort()
         return found
 
-    def _add(
-        self,
-        number: int,
-        rule: Rule,
-        compiled: Form,
-        node: Node,
-        into: tuple[list[Expression], list[Led], list[Expression], tuple[list[Tail], list[Tail]]],
-    ) -> None:
-        broad = wide(node)
-        flags = hyperscan.HS_FLAG_CASELESS if rule.ignore_case else 0
-        flags |= hyperscan.HS_FLAG_UTF8 | (hyperscan.HS_FLAG_UCP if rule.ignore_case else 0) if broad else 0
-        left, right = charset(compiled.before, negated=True), charset(compiled.after, negated=True)
-        cheap = trigger(node)
-        ahead = (number, f"{left if cheap is node else ''}{expression(cheap)}{right}", flags)
-        closing = bool(number & 1)
-        forward, led, verify, tails = into
-        needs = bool(rule.context) and not closing
-        if needs:
-            led.append(Led(ahead, rule.context, compiled.width, has_digit(node)))
-        else:
-            forward.append(ahead)
-        verify.append((number, f"^{expression(backwards(node))}{left}", flags))
-        tails[needs].append(Tail(number, node, flags, compiled.before))
-        near, check = (None, None) if closing else (compiled.near, compiled.check)
-        self._patterns[number] = _Pattern(broad, closing, spaces(node) > FEW_SPACES, compiled.width, near, check)
+    def _blame(self) -> None:
+        """Raises RuleError naming the first rule that does not compile by itself."""
+        for rule in self.rules:
+            for expressions in Draft([rule]).expressions.values():
+                try:
+                    Automaton.of(expressions)
+                except hyperscan.HyperscanError as error:
+                    raise RuleError(f"rule {rule.id}: pattern refused: {error}") from None
 
-    def _order(self, expressions: Sequence[Expression], named: Sequence[Expression]) -> Callable[[], Automaton | None]:
-        """Have `expressions` compiled; `named` are those of them, or more, that have the patterns' numbers."""
-        if not expressions:
-            return lambda: None
-        made = self._workshop.order(expressions)
 
-        def wait() -> Automaton:
-            try:
-                return made()
-            except hyperscan.HyperscanError as error:
-                self._blame(named)
-                raise RuleError(f"the rules do not compile together: {error}") from None
+class _Patterns(dict[int, _Pattern]):
+    """Patterns by number, made when one is first asked for: of hundreds few ever are, and some checks take much memory."""
 
-        return wait
+    def __init__(self, rules: Sequence[Rule], facts: Mapping[int, Facts]) -> None:
+        self._rules = rules
+        self._facts = facts
 
-    def _blame(self, expressions: Sequence[Expression]) -> None:
-        for expression_ in expressions:
-            try:
-                Automaton([expression_])
-            except hyperscan.HyperscanError as error:
-                name = self.rules[expression_[0] >> 1].id
-                raise RuleError(f"rule {name}: pattern refused: {error}") from None
+    def __missing__(self, number: int) -> _Pattern:
+        facts, rule, closing = self._facts[number], self._rules[number >> 1], bool(number & 1)
+        near, check = (None, None) if closing else (near_of(rule), check_of(rule))
+        made = self[number] = _Pattern(facts.wide, closing, facts.width, near, check)
+        return made
 
 
 def _ends(data: bytes, reports: Sequence[Report]) -> Iterator[int]:

@@ -6,7 +6,7 @@ of them need a digit, which in prose there is none of.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import hyperscan
 import msgspec
@@ -21,8 +21,10 @@ _SIDE = 8
 
 _DIGIT = re.compile(rb"[0-9]").search
 _Window = tuple[frozenset[int], int, int]
+_Sets = tuple[tuple[int, frozenset[int]], ...]
 
-Order = Callable[[Sequence[Expression], Sequence[Expression]], Callable[[], Automaton | None]]
+Note = Callable[[Sequence[Expression]], str]
+"""Has expressions compiled, and tells the name of their automaton."""
 
 
 class Led(msgspec.Struct, frozen=True):
@@ -34,42 +36,62 @@ class Led(msgspec.Struct, frozen=True):
     digit: bool
 
 
+class LeadsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `Leads` are made of."""
+
+    words: str = ""
+    """The name of the automaton of all words; without any there is none."""
+    groups: tuple[str, ...] = ()
+    """The names of the groups' automata."""
+    reach: tuple[int, ...] = ()
+    """Per group how many characters beyond a word a match may end."""
+    sets: tuple[tuple[int, frozenset[int]], ...] = ()
+    """Patterns of a group, by their numbers, that are looked for together."""
+    plain: tuple[tuple[int, ...], ...] = ()
+    """Per word the `sets` that need no digit."""
+    digits: tuple[tuple[int, ...], ...] = ()
+    """Per word those that do."""
+
+
+def plan_leads(led: Sequence[Led], note: Note) -> LeadsPlan:
+    """What looks for these patterns near their words."""
+    groups: list[str] = []
+    reach: list[int] = []
+    told: dict[Expression, tuple[dict[int, set[int]], dict[int, set[int]]]] = {}
+    for digit in (False, True):
+        alike = [each for each in led if each.digit is digit]
+        for at in range(0, len(alike), _TOGETHER):
+            chosen = alike[at : at + _TOGETHER]
+            for own in chosen:
+                for word in map(_word, own.words):
+                    told.setdefault(word, ({}, {}))[digit].setdefault(len(groups), set()).add(own.expression[0])
+            groups.append(note(tuple(each.expression for each in chosen)))
+            reach.append(CONTEXT_REACH + max(each.width for each in chosen))
+    places: dict[tuple[int, frozenset[int]], int] = {}
+    plain, digits = (
+        tuple(
+            tuple(places.setdefault((group, frozenset(numbers)), len(places)) for group, numbers in of[digit].items())
+            for of in told.values()
+        )
+        for digit in (False, True)
+    )
+    words = note(tuple((index, *word[1:]) for index, word in enumerate(told))) if told else ""
+    return LeadsPlan(words, tuple(groups), tuple(reach), tuple(places), plain, digits)
+
+
 class Leads:
     """Where patterns with context may end."""
 
-    def __init__(self, led: Sequence[Led], order: Order) -> None:
-        """Have compiled what must be; `ready` waits for it."""
-        self._groups: list[Automaton] = []
-        self._reach: list[int] = []
-        told: dict[Expression, tuple[dict[int, set[int]], dict[int, set[int]]]] = {}
-        waits: list[Callable[[], Automaton | None]] = []
-        for digit in (False, True):
-            alike = [each for each in led if each.digit is digit]
-            for at in range(0, len(alike), _TOGETHER):
-                chosen = alike[at : at + _TOGETHER]
-                expressions = [each.expression for each in chosen]
-                group = len(waits)
-                waits.append(order(expressions, expressions))
-                self._reach.append(CONTEXT_REACH + max(each.width for each in chosen))
-                for own in chosen:
-                    for word in map(_word, own.words):
-                        told.setdefault(word, ({}, {}))[digit].setdefault(group, set()).add(own.expression[0])
-        words = [(index, *word[1:]) for index, word in enumerate(told)]
-        self._waits = [order(words, [(led[0].expression[0], *word[1:]) for word in words]), *waits] if led else []
-        self._plain, self._digits = (
-            [tuple((group, frozenset(numbers)) for group, numbers in groups[digit].items()) for groups in told.values()]
-            for digit in (False, True)
-        )
-        self._furthest = max(self._reach, default=0)
-        self._words: Automaton | None = None
-
-    def ready(self) -> list[Automaton]:
-        """Wait for what is compiled, and give it."""
-        automata = [each for wait in self._waits if (each := wait()) is not None]
-        self._waits.clear()
-        if automata:
-            self._words, *self._groups = automata
-        return automata
+    def __init__(self, plan: LeadsPlan, automata: Mapping[str, Automaton]) -> None:
+        """`automata` are those that the plan names, and others."""
+        self._words = automata[plan.words] if plan.words else None
+        self._groups = [automata[name] for name in plan.groups]
+        self._reach = plan.reach
+        self._furthest = max(plan.reach, default=0)
+        shared: dict[tuple[int, ...], _Sets] = {
+            places: tuple(plan.sets[place] for place in places) for places in {*plan.plain, *plan.digits}
+        }
+        self._plain, self._digits = ([shared[places] for places in each] for each in (plan.plain, plan.digits))
 
     def within(self, text: str) -> bool:
         """Whether any word stands in `text`."""

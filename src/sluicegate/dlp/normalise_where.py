@@ -14,11 +14,11 @@ import hyperscan
 from sluicegate.dlp.automaton import Automaton, Expression, TooManyReports
 from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings, worth
-from sluicegate.dlp.engine import FEW_SPACES
 from sluicegate.dlp.normalise import LONGEST_WORD
 from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, HARD, SOFT, source
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.pattern import charset
+from sluicegate.dlp.plan import FEW_SPACES
 from sluicegate.dlp.spread import BETWEEN, GAP, spread
 
 MOST_PLACES = 2_000
@@ -70,7 +70,7 @@ def _automata() -> tuple[Automaton, Automaton]:
     if not hasattr(_LOCAL, "automata"):
         plain: list[Expression] = [(kind, expression, 0) for kind, expression in _PLACES]
         wide: list[Expression] = [(kind, expression, hyperscan.HS_FLAG_UTF8) for kind, expression in _wide_places()]
-        _LOCAL.automata = Automaton(plain), Automaton(wide)
+        _LOCAL.automata = Automaton.of(plain), Automaton.of(wide)
     return _LOCAL.automata  # type: ignore[no-any-return]  # a thread's attributes have no types
 
 

@@ -16,7 +16,7 @@ from sluicegate.dlp.external.doors import Doors
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.inspection import Inspection, Judged
 from sluicegate.dlp.outcome import NOT_RUN, with_unasked
-from sluicegate.dlp.packs import Pack, Rule, RuleError, Subject, placed, shipped
+from sluicegate.dlp.packs import Rule, RuleError, Subject, library, placed
 from sluicegate.dlp.panel import Heard, Panel
 from sluicegate.dlp.policy_file import (
     Mode,
@@ -161,13 +161,13 @@ def compile_edition(
             raise PolicyError(f"{path}: larger than {MAX_POLICY_BYTES} bytes")
         book = read_book(content)
         outside = [build(name, spec, doors or Doors()) for name, spec in book.detectors.items()]
-        packs, pack_bytes = _packs()
+        packs, packs_digest = _packs(kept)
         own = placed(book.rules)
-        version = sha256(b"\0".join((content, pack_bytes, *filter(None, (said(rows),))))).hexdigest()[:16]
+        version = sha256(b"\0".join((content, packs_digest, *filter(None, (said(rows),))))).hexdigest()[:16]
         press = _Press(
             settings,
             kept,
-            [rule for pack in packs for rule in pack.rules],
+            packs,
             own,
             [*detectors, *outside],
             version,
@@ -204,9 +204,9 @@ def _worked_in(
 
 
 @cache
-def _packs() -> tuple[Sequence[Pack], bytes]:
-    """The packs that ship, which stay what they are while the process lives."""
-    return shipped()
+def _packs(kept: Path | None) -> tuple[Sequence[Rule], bytes]:
+    """The rules that ship and the digest of their packs, which stay what they are while the process lives."""
+    return library(kept)
 
 
 def _rules(rules: Sequence[Rule], most: int) -> Mapping[str, Rule]:

@@ -6,7 +6,7 @@ of the text, which takes no automaton. Patterns that hold both words and spaces 
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import hyperscan
 import msgspec
@@ -41,9 +41,8 @@ _CAPITALS = _bits(range(65, 91))
 
 
 class Tail(msgspec.Struct, frozen=True):
-    """What must be known of a pattern: its number, tree, flags, and what may not stand before a match."""
+    """What must be known of a pattern: its tree, flags, and what may not stand before a match."""
 
-    number: int
     node: Node
     flags: int
     before: Ranges
@@ -59,34 +58,50 @@ class Tail(msgspec.Struct, frozen=True):
         return bool(self.flags & hyperscan.HS_FLAG_UTF8)
 
 
-Order = Callable[[Sequence[Expression], Sequence[Expression]], Callable[[], Automaton | None]]
-"""Has expressions compiled, for patterns known by the second ones, and gives what waits for the automaton."""
+Note = Callable[[Sequence[Expression]], str]
+"""Has expressions compiled, and tells the name of their automaton."""
+
+
+class TailsPlan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What `Tails` are made of."""
+
+    runs: tuple[str, ...] = ()
+    """Regular expressions of runs, backwards."""
+    width: int = 0
+    """The most characters of a match of a pattern that has no run."""
+    longest: int = 0
+    """The same of any pattern."""
+    automata: tuple[tuple[bool, str], ...] = ()
+    """Whether characters beyond ASCII can match, and the name of an automaton."""
+
+
+def plan_tails(tails: Sequence[Tail], note: Note) -> TailsPlan:
+    """What tells where a text is open for any of these patterns."""
+    families: dict[int, list[Tail]] = {}
+    for tail in tails:
+        families.setdefault(_family(tail), []).append(tail)
+    others = families.pop(_NO_FAMILY, [])
+    return TailsPlan(
+        runs=tuple(_run(family, members) for family, members in sorted(families.items())),
+        width=max((width(tail.node)[1] for tail in others), default=0),
+        longest=max((width(tail.node)[1] for tail in tails), default=0),
+        automata=tuple(
+            (broad, note(tuple(dict.fromkeys(map(_expression, chosen)))))
+            for broad in (False, True)
+            if (chosen := [tail for tail in others if tail.broad is broad])
+        ),
+    )
 
 
 class Tails:
     """Tells of a text from where on it is open."""
 
-    def __init__(self, tails: Sequence[Tail], order: Order) -> None:
-        """Have compiled what must be; `ready` waits for it."""
-        families: dict[int, list[Tail]] = {}
-        for tail in tails:
-            families.setdefault(_family(tail), []).append(tail)
-        others = families.pop(_NO_FAMILY, [])
-        self._runs = [re.compile(_run(family, members)).match for family, members in sorted(families.items())]
-        self._width = max((width(tail.node)[1] for tail in others), default=0)
-        self._longest = max((width(tail.node)[1] for tail in tails), default=0)
-        self._orders = [
-            (broad, order(list(dict.fromkeys(map(_expression, chosen))), [_named(tail) for tail in chosen]))
-            for broad in (False, True)
-            if (chosen := [tail for tail in others if tail.broad is broad])
-        ]
-        self._automata: list[tuple[bool, Automaton]] = []
-
-    def ready(self) -> list[Automaton]:
-        """Wait for what is compiled, and give it."""
-        self._automata = [(broad, each) for broad, wait in self._orders if (each := wait()) is not None]
-        self._orders.clear()
-        return [each for _, each in self._automata]
+    def __init__(self, plan: TailsPlan, automata: Mapping[str, Automaton]) -> None:
+        """`automata` are those that the plan names, and others."""
+        self._runs = [re.compile(run).match for run in plan.runs]
+        self._width = plan.width
+        self._longest = plan.longest
+        self._automata = [(broad, automata[name]) for broad, name in plan.automata]
 
     def open(self, text: str) -> int:
         """The index of the first character of `text` that may belong to an unfinished match; its length if none does.
@@ -190,10 +205,6 @@ def _expression(tail: Tail) -> Expression:
     """What matches the reversed beginnings; which pattern it is matters not, so all have one number, and are told once."""
     beginning = expression(backwards(beginnings(_loosened(tail.node))))
     return 0, f"^{beginning}{charset(tail.before, negated=True)}", tail.flags
-
-
-def _named(tail: Tail) -> Expression:
-    return tail.number, *_expression(tail)[1:]
 
 
 def _loosened(node: Node) -> Node:

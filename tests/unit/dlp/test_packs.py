@@ -1,7 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from sluicegate.dlp.engine import EDGE
-from sluicegate.dlp.packs import PACKS, Rule, RuleError, example, form, read_pack, shipped
+from sluicegate.dlp.packs import PACKS, Rule, RuleError, example, form, library, near_of, plain, read_pack, shipped
 from tests.support.guardrails import every_rule, rule
 
 RULES = [each for pack in shipped()[0] for each in pack.rules]
@@ -29,6 +31,17 @@ def test_ids_are_unique_and_every_pack_is_read() -> None:
     assert len(packs) == len(list(PACKS.glob("*.yaml")))
     assert len({each.id for each in RULES}) == len(RULES)
     assert b"payment_card" in content
+
+
+def test_the_library_is_the_rules_without_their_examples_kept_or_not(tmp_path: Path) -> None:
+    rules, digest = library(tmp_path)
+    assert list(rules) == [plain(each) for each in RULES]
+    (path,) = tmp_path.iterdir()
+    for content in (path.read_bytes(), b"x" * 100):
+        path.write_bytes(content)
+        again = library(tmp_path)
+        assert (list(again[0]), again[1]) == (list(rules), digest)
+    assert library() == (rules, digest)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +84,7 @@ def test_a_rule_takes_its_jurisdiction_from_its_pack_unless_it_names_one() -> No
     ],
 )
 def test_words_and_abbreviations_before_a_match(context: str, text: str, near: bool) -> None:
-    own = form(rule("a", context=(context,))).near
+    own = near_of(rule("a", context=(context,)))
     assert own is not None
     assert own(text) is near
 
