@@ -8,6 +8,7 @@ import re
 import threading
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import hyperscan
 
@@ -65,12 +66,23 @@ def _wide_places() -> Iterator[tuple[int, str]]:
     yield FORMS, f"[0-9A-Za-z]{_MARKS}?{letter}"
 
 
+class _Kept:
+    """Where the automata are kept: one folder for the process, since a text is looked through wherever it is inspected."""
+
+    folder: Path | None = None
+
+
+def keep_in(folder: Path | None) -> None:
+    """Read the automata from this folder from now on, or keep them there once they are compiled."""
+    _Kept.folder = folder
+
+
 def _automata() -> tuple[Automaton, Automaton]:
     """For what is ASCII, and for the rest; a pair for each thread, since an automaton serves one."""
     if not hasattr(_LOCAL, "automata"):
         plain: list[Expression] = [(kind, expression, 0) for kind, expression in _PLACES]
         wide: list[Expression] = [(kind, expression, hyperscan.HS_FLAG_UTF8) for kind, expression in _wide_places()]
-        _LOCAL.automata = Automaton.of(plain), Automaton.of(wide)
+        _LOCAL.automata = Automaton.of(plain, _Kept.folder), Automaton.of(wide, _Kept.folder)
     return _LOCAL.automata  # type: ignore[no-any-return]  # a thread's attributes have no types
 
 

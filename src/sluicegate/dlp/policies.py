@@ -11,6 +11,7 @@ import msgspec
 from sluicegate.dlp.detector import Detector
 from sluicegate.dlp.engine import Scanner
 from sluicegate.dlp.external.doors import Doors
+from sluicegate.dlp.normalise_where import keep_in
 from sluicegate.dlp.policy import SHIPPED, Chosen, Edition, Policy, PolicyError, compile_edition
 from sluicegate.dlp.policy_rows import PolicyRow, RowKey
 from sluicegate.settings import Dlp
@@ -39,6 +40,7 @@ class Policies:
         """
         self._settings = settings
         self._kept = kept
+        keep_in(kept)
         self._detectors = tuple(detectors)
         self.doors = Doors()
         """By which the detectors that the file names go out; closed until the gateway opens them."""

@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+from pathlib import Path
+from threading import Thread
+
 import pytest
 
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.normalise_where import CALM, ESCAPED, FORMS, INNER, QUOTED, chains, placed, places, regions
+from sluicegate.dlp.normalise_where import CALM, ESCAPED, FORMS, INNER, QUOTED, chains, keep_in, placed, places, regions
 
 PROSE = "It is said that all of this was as it had been, once upon a time; nothing more. "
 
@@ -65,3 +69,20 @@ def test_which_views_read_a_region() -> None:
     assert chains(QUOTED) == (False, True)
     assert chains(INNER) == (False, False)
     assert chains(ESCAPED | FORMS) == (True, True)  # the quoting view folds forms, and leaves escapes
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    keep_in(tmp_path)
+    yield tmp_path
+    keep_in(None)
+
+
+def test_automata_are_kept_for_the_next_start_and_thread(folder: Path) -> None:
+    found: list[object] = []
+    for _ in range(2):
+        thread = Thread(target=lambda: found.append(places("a%41 \u200bb")))
+        thread.start()
+        thread.join()
+    assert found[0] == found[1] == places("a%41 \u200bb")
+    assert len(list(folder.iterdir())) == 2
