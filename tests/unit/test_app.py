@@ -11,6 +11,7 @@ from sluicegate.audit.entry import OUTCOME
 from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
 from sluicegate.identity.changes import FILE, ControlChanges
+from sluicegate.insight.exposition import exposed
 from sluicegate.settings import Settings, SettingsError
 from sluicegate.store import migrate, tables
 from tests.support.automata import KEPT
@@ -94,7 +95,7 @@ async def test_every_gauge_is_documented(tmp_path: Path) -> None:
     await gateway.start()
     page = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
     names = {
-        line.split()[2] for line in gateway.metrics.render().decode().splitlines() if line.startswith("# TYPE sluicegate_")
+        line.split()[2] for line in exposed(gateway.metrics).decode().splitlines() if line.startswith("# TYPE sluicegate_")
     }
     await gateway.stop()
     assert {name for name in names if f"`{name}`" not in page} == set()

@@ -35,7 +35,7 @@ class Site:
         mounts: Mounts,
         llm: Llm,
         admin: Callable[[], Awaitable[Asgi]],
-        metrics: Callable[[], bytes],
+        metrics: Callable[[], Awaitable[bytes]],
         scraper: Credential | None,
     ) -> None:
         """`admin` makes the admin API when it is first asked for; `scraper` is the token that `/metrics` asks for."""
@@ -69,7 +69,7 @@ class Site:
         elif not self._may_scrape(scope):
             await answer(send, 403, _error("metrics_not_allowed", "Show the token that `metrics.credential` names."))
         else:
-            await answer(send, 200, self._metrics(), CONTENT_TYPE.encode())
+            await answer(send, 200, await self._metrics(), CONTENT_TYPE.encode())
 
     def _may_scrape(self, scope: Scope) -> bool:
         """With a token set, whoever shows it; else whoever calls from this machine."""

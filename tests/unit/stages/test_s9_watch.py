@@ -2,6 +2,7 @@ from typing import Any
 
 from sluicegate.core.decision import ALLOWED, Reason
 from sluicegate.core.exchange import Outcome
+from sluicegate.insight.exposition import exposed
 from sluicegate.insight.metrics import Metrics
 from sluicegate.insight.traces import Traces
 from sluicegate.stages.s9_watch import Watch
@@ -24,4 +25,4 @@ async def test_every_exchange_is_counted_and_offered_without_waiting() -> None:
     end(exchange, Outcome.FAILED, Reason.UPSTREAM_TIMEOUT)
     await watch.settle(exchange)
     assert traces.dropped == 1
-    assert b'outcome="failed",place="",reason="upstream_timeout"' in metrics.render()
+    assert b'outcome="failed",place="",reason="upstream_timeout"' in exposed(metrics)

@@ -41,6 +41,10 @@ class Token:
         return self._secret
 
 
+async def _metrics() -> bytes:
+    return b"m 1\n"
+
+
 class Asked:
     """A site, with what it was asked for behind it."""
 
@@ -49,7 +53,7 @@ class Asked:
         self.made = 0
         self.pipeline = Fake(self._answer)
         llm = Llm(self.pipeline, Server())
-        self.site = Site(Mounts([Surface("POST", PATH, OpenAIChat())]), llm, self._make, lambda: b"m 1\n", token)
+        self.site = Site(Mounts([Surface("POST", PATH, OpenAIChat())]), llm, self._make, _metrics, token)
 
     async def _answer(self, _exchange: Any, send: Any) -> None:
         await send([whole({"ok": True})], True)
