@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 from sluicegate.core.dialect import Dialect, Form, Json, Span, SystemMode
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.document import parse
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dialects"
-DIALECTS: tuple[Dialect, ...] = (OpenAIChat(), AnthropicMessages())
+DIALECTS: tuple[Dialect, ...] = (OpenAIChat(), AnthropicMessages(), Gemini("m"))
 CANARY = "canary 4111 1111 1111 1111"
 STRUCTURAL = re.compile(r"\.model")
 """Places where even a canary is not looked for: the allowlist decides about the model's name."""
@@ -80,12 +81,13 @@ def test_a_canary_planted_at_any_place_is_found(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_a_canary_in_what_a_string_holds_is_found_escaped_or_not(dialect: Dialect) -> None:
+    if dialect.name != "openai_chat":  # elsewhere no string holds JSON
+        return
     document = rich(dialect)
     escaped = "".join(f"\\u{ord(c):04x}" for c in CANARY)
     call = {"id": "call_1abc", "type": "function", "function": {"name": "f", "arguments": f'{{"a": ["{escaped}"]}}'}}
     document["messages"].append({"role": "assistant", "content": "", "tool_calls": [call]})
-    if dialect.name == "openai_chat":
-        assert CANARY in texts(dialect, document)
+    assert CANARY in texts(dialect, document)
 
 
 def uri(text: str, *, percent: bool) -> str:
@@ -179,6 +181,8 @@ ROLES = st.sampled_from(["system", "developer", "System", "DEVELOPER", " system"
 def test_binding_twice_is_binding_once(
     dialect: Dialect, roles: list[str], prompt: str | None, mode: SystemMode, parts: bool, top: bool
 ) -> None:
+    if dialect.name == "gemini":
+        return
     content: Any = [{"type": "text", "text": "own"}] if parts else "own"
     if dialect.name == "anthropic_messages":
         roles = [role.replace("developer", "user").replace("DEVELOPER", "User") for role in roles]
@@ -199,3 +203,40 @@ def test_binding_twice_is_binding_once(
     elif prompt is not None:
         first = document["messages"][0]["content"] if dialect.name == "openai_chat" else document["system"]
         assert (first if isinstance(first, str) else first[0]["text"]) == prompt
+
+
+SYSTEMS: Any = st.sampled_from(
+    [
+        None,
+        {},
+        "",
+        "own",
+        {"parts": [{"text": "own"}]},
+        {"role": "user", "parts": [{"text": "own"}, {"text": "b"}]},
+        {"parts": []},
+    ]
+)
+
+
+@settings(deadline=None)
+@given(
+    system=SYSTEMS,
+    prompt=st.none() | st.just("own") | st.text(min_size=1, max_size=5),
+    mode=st.sampled_from(SystemMode),
+    field=st.sampled_from(["systemInstruction", "system_instruction"]),
+)
+def test_binding_twice_is_binding_once_with_gemini(system: Any, prompt: str | None, mode: SystemMode, field: str) -> None:
+    dialect = Gemini("m")
+    document: Json = {"contents": [{"parts": [{"text": "a"}]}]} | ({} if system is None else {field: system})
+    sent = copy.deepcopy(document)
+    dialect.read(document)
+    edit = dialect.bind_system(document, prompt, mode)
+    assert edit.changed == (document != sent)
+    once = copy.deepcopy(document)
+    assert not dialect.bind_system(document, prompt, mode).changed
+    assert document == once
+    spans = [span.text for span in dialect.spans(document).spans if span.place == "system"]
+    if mode is SystemMode.DROP:
+        assert spans == ([] if prompt is None else [prompt])
+    elif prompt is not None:
+        assert spans[0] == prompt

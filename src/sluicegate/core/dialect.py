@@ -84,6 +84,10 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """How many images, files and sounds ride along as data."""
     blob_bytes: int = 0
     """The encoded size of those in the document, bytes."""
+    media: bool = False
+    """Whether the answer may be more than text: sounds or images."""
+    premium: bool = False
+    """Whether another tier of service than the standard one is asked for."""
 
 
 class Nested(msgspec.Struct, gc=False):
@@ -221,7 +225,11 @@ class Dialect(Protocol):
         """The kind of each part of an answer's event that holds no readable text (`audio`, `image`, …)."""
 
     def ended(self, event: Event) -> bool:
-        """Whether the answer is complete with this event."""
+        """Whether the answer is complete with this event.
+
+        A dialect without a mark of the end leaves that to `Event.last`: it is set once a finish reason was given and the
+        connection ended, because other events may still follow the reason.
+        """
 
     def usage(self, event: Event, known: Usage) -> Usage:
         """`known`, with what this event reports of tokens worked in."""

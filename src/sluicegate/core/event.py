@@ -1,5 +1,6 @@
 """One event of an answer: parsed once, and keeping the bytes it came in until governance changes them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,8 @@ class Event(msgspec.Struct, eq=False):
     kind: str = ""
     told: Any = None
     """What a dialect took from the event when it was first asked; the dialect's own."""
+    last: bool = False
+    """Whether the connection ended after it: the end of an answer that has no other mark."""
     _document: Any = None
     _parsed: bool = False
 
@@ -76,3 +79,32 @@ def whole(document: Any) -> Event:
     event = Event(data, data, framed=False)
     event._document, event._parsed = document, True
     return event
+
+
+class JsonArray:
+    """A stream for clients that read no server-sent events: one JSON array, of which each event is an element.
+
+    It is whole JSON however it ends, unless the connection breaks.
+    """
+
+    __slots__ = ("_begun",)
+
+    head = "content-type: application/json; charset=utf-8\r\n"
+    """The header lines that say so."""
+
+    def __init__(self) -> None:
+        self._begun = False
+
+    def frame(self, events: Sequence[Event]) -> None:
+        """Give `events`, which leave now, the form in which they leave; an event without data is white space already."""
+        for event in events:
+            if event.data:
+                event.raw = b"%b%b%b" % (self._next(), event.data, b"]" if event.last else b"")
+
+    def end(self, data: bytes) -> bytes:
+        """The last element (JSON), and the end of the array."""
+        return b"%b%b]" % (self._next(), data)
+
+    def _next(self) -> bytes:
+        begun, self._begun = self._begun, True
+        return b",\r\n" if begun else b"["

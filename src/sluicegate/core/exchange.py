@@ -12,7 +12,7 @@ import msgspec
 from sluicegate.core.decision import Decision, Reason
 from sluicegate.core.dialect import Ask, Dialect, Json
 from sluicegate.core.errors import GatewayError
-from sluicegate.core.event import Event
+from sluicegate.core.event import Event, JsonArray
 from sluicegate.core.identity import Grant
 from sluicegate.core.provider import JSON, Target
 from sluicegate.core.usage import Usage
@@ -140,6 +140,8 @@ class Exchange:
     answer_digest: "hashlib._Hash"
     """The SHA-256 of what left for the client; there is none before the first byte."""
     answer_bytes = 0
+    framing: JsonArray | None = None
+    """How a streamed answer's events leave, where the client reads no server-sent events."""
     finish: str | None = None
     policy_version = ""
     called: float | None = None
@@ -177,6 +179,8 @@ class Exchange:
 
     def note_released(self, events: Sequence[Event]) -> None:
         """Count `events` into the answer's digest: they leave for the client now, or with the outcome entry."""
+        if self.framing is not None:
+            self.framing.frame(events)
         for event in events:
             raw = event.raw
             if self.answer_bytes:

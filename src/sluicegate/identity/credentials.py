@@ -1,4 +1,5 @@
-"""Where a request carries its virtual key: `X-Sluicegate-Key`, `Authorization: Bearer`, `x-api-key` or `api-key`.
+"""Where a request carries its virtual key: `X-Sluicegate-Key`, `Authorization: Bearer`, `x-api-key`, `api-key` or
+`x-goog-api-key`.
 
 A credential anywhere else (query string, cookie, body) is no credential. Nothing is trimmed: HTTP has already taken the
 white space around a header's value, and what is left is either a key or not one.
@@ -9,7 +10,7 @@ from collections.abc import Mapping
 from sluicegate.core.decision import Reason
 from sluicegate.identity.keys import ADMIN_PREFIX
 
-PLAIN = ("x-sluicegate-key", "x-api-key", "api-key")
+PLAIN = ("x-sluicegate-key", "x-api-key", "api-key", "x-goog-api-key")
 HEADERS = ("authorization", *PLAIN)
 """All the headers that `find` looks at."""
 

@@ -183,8 +183,8 @@ def _budget_refused(exceeded: Exceeded) -> Decision:
 
 def _extras(document: Json, ask: Ask) -> int:
     """What the request asks for that may cost more than text by the standard tier."""
-    extras = MEDIA if ask.blobs or "modalities" in document or "audio" in document else 0
-    if document.get("service_tier") not in _STANDARD or document.get("speed") not in _STANDARD:
+    extras = MEDIA if ask.blobs or ask.media or "modalities" in document or "audio" in document else 0
+    if ask.premium or document.get("service_tier") not in _STANDARD or document.get("speed") not in _STANDARD:
         extras |= PREMIUM
     return extras
 

@@ -2,7 +2,7 @@
 
 import re
 from asyncio import CancelledError
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from sys import exc_info
 from time import perf_counter
@@ -39,6 +39,9 @@ _TRAVELLING = (
 )
 """The client's own headers that mean something to a target, in which of the dialects that client and target may both speak
 (`traceparent`: also where they speak different ones), and how each must read to travel on."""
+
+_UNMARKED = frozenset({DialectName.GEMINI})
+"""Dialects in whose streams no event says that it is the last: once a reason to finish was given, the connection's end does."""
 
 _EMPTY = (b"", b"[DONE]")
 
@@ -140,7 +143,7 @@ class Opened:
         if answer is None or target is None:
             return ()
         try:
-            while batch := await answer.read():
+            while batch := await self._next(answer):
                 if events := self._work(batch):
                     return events
         except UpstreamError as error:
@@ -205,7 +208,7 @@ class Opened:
         manager = provider.send(target, request)
         self._answer = answer = await manager.__aenter__()
         try:
-            while batch := await answer.read():
+            while batch := await self._next(answer):
                 if batch[0].framed is not stream:
                     raise UpstreamError(
                         Reason.UPSTREAM_INVALID, "The provider's answer is not in the form that was asked for."
@@ -221,6 +224,25 @@ class Opened:
                 self._answer = None
                 await manager.__aexit__(*exc_info())
         self.status, self.headers = answer.status, answer.headers
+
+    def _next(self, answer: Answer) -> Awaitable[Sequence[Event]]:
+        """The next events of the target's answer."""
+        return self._to_the_end(answer) if self._dialect.name in _UNMARKED else answer.read()
+
+    async def _to_the_end(self, answer: Answer) -> Sequence[Event]:
+        """The next events; with a reason to finish among them, all that come before the connection's end, the last marked."""
+        batch = await answer.read()
+        if not any(event.framed and self._dialect.finish(event) is not None for event in batch):
+            return batch
+        events = list(batch)
+        try:
+            while batch := await answer.read():
+                events += batch
+        except UpstreamError:
+            pass  # the answer is whole: nothing had to follow
+        last = max(index for index, event in enumerate(events) if event.data)
+        events[last].last = True
+        return events[: last + 1]
 
     def _work(self, batch: Sequence[Event]) -> Sequence[Event]:
         """Take from each event what the record needs, in the target's dialect; then what leaves, in the client's.

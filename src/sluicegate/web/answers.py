@@ -48,6 +48,8 @@ class Reply:
             self.started = True
             if last and events and not events[0].framed:
                 self._begin(200, _whole(body, events[0].kind), _WHOLE_LINES, len(body))
+            elif self._exchange.framing is not None:
+                self._begin(200, self._exchange.framing.head, 1, None)
             else:
                 self._begin(200, _STREAM, _STREAM_LINES, None)
         waiting = self._client.write(body, last)
