@@ -12,6 +12,7 @@ from typing import Any
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
 from sluicegate.core.dialect import Bounds
+from sluicegate.core.identity import UseCase
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
@@ -27,6 +28,8 @@ from sluicegate.insight.metrics import Metrics
 from sluicegate.insight.traces import Traces
 from sluicegate.limits import listing
 from sluicegate.limits.budget import Ledger, Spent, spent
+from sluicegate.limits.capacity import TARGETS as CAPACITY_TARGETS
+from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.prices import flat
 from sluicegate.limits.rate import Rates
 from sluicegate.mounted import spoken, surfaces
@@ -36,7 +39,12 @@ from sluicegate.providers.pool import Pool
 from sluicegate.providers.presets import resolve
 from sluicegate.providers.registry import providers
 from sluicegate.routing.catalog import Catalog
+from sluicegate.routing.explain import Explanation, explain
 from sluicegate.routing.health import Health
+from sluicegate.routing.plan import Plan
+from sluicegate.routing.retries import Retries
+from sluicegate.routing.scores import Scores
+from sluicegate.routing.strategies import Weights
 from sluicegate.secrets.reference import credential
 from sluicegate.settings import Settings
 from sluicegate.stages.s1_authenticate import Authenticate
@@ -44,7 +52,7 @@ from sluicegate.stages.s2_scope import Scope
 from sluicegate.stages.s3_limit import Limit
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s5_route import Route
-from sluicegate.stages.s6_call import Call
+from sluicegate.stages.s6_call import Call, Standing
 from sluicegate.stages.s7_inspect_response import InspectResponse
 from sluicegate.stages.s8_record import Record
 from sluicegate.stages.s9_watch import Watch
@@ -138,6 +146,15 @@ class Gateway:
         self._surfaces = surfaces()
         self._dialects = spoken(self._surfaces)
         self._show()
+        routing = settings.routing
+        self._standing = Standing(
+            Health(),
+            Scores(),
+            Retries(routing.retry_share, routing.retry_seconds),
+            Capacity(Rates(CAPACITY_TARGETS)),
+        )
+        weights = Weights(routing.failure_weight, routing.latency_weight, routing.price_weight)
+        self._plan = Plan(self._standing.scores, self.prices.typical, routing.strategy, routing.strategies, weights)
         self.pipeline = self._pipeline()
         llm = Llm(self.pipeline, settings.server)
         scraper = credential(settings.metrics.credential) if settings.metrics.credential else None
@@ -147,18 +164,17 @@ class Gateway:
 
     def _pipeline(self) -> Pipeline:
         settings = self._settings
-        health = Health()
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
-        call = Call(self.providers, self._dialects, health, settings.upstream)
+        call = Call(self.providers, self._dialects, self._standing, settings.upstream)
         return Pipeline(
             (
                 Authenticate(self.keyring),
                 Scope(settings.server),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
                 inspect_prompt,
-                Route(self.catalog, health),
+                Route(self.catalog, self._standing.health, self._plan),
                 call,
                 inspect_response,
                 Record(self.audit),
@@ -263,6 +279,7 @@ class Gateway:
                 policies=self.policies,
                 trial=Trial(make, self.documents, settings.dlp.max_findings, limits),
                 dialects=self._dialects,
+                explain=self._explain,
                 on_change=self._reload,
                 settings=settings,
                 resolve=resolve,
@@ -275,6 +292,12 @@ class Gateway:
                 throttle=LoginThrottle(settings.identity),
             )
         )
+
+    def _explain(self, model: str, binding: UseCase, on_prem_only: bool) -> Explanation | None:
+        targets = self.catalog.targets(model)
+        if not targets:
+            return None
+        return explain(targets, model, binding, self._standing.health, self._plan, on_prem_only=on_prem_only)
 
     async def _ready(self) -> str | None:
         """Why requests would be refused now; None where they would not."""

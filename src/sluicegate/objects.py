@@ -3,13 +3,14 @@
 from decimal import Decimal
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sluicegate.core.dialect import DialectName, Feature, SystemMode
-from sluicegate.core.identity import Classification, Period
+from sluicegate.core.identity import Classification, OverBudget, Period
 from sluicegate.core.provider import Place
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(gt=0)]
 Bytes = Annotated[int, Field(gt=0)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/@*-]{0,127}$")]
@@ -33,7 +34,7 @@ class BudgetSpec(Section):
 
 
 class RateSpec(Section):
-    """Bounds per virtual key."""
+    """Bounds per virtual key, or per deployment."""
 
     requests_per_minute: Count | None = None
     tokens_per_minute: Count | None = None
@@ -70,6 +71,12 @@ class UseCaseSpec(Section):
     tools: tuple[Wildcard, ...] = ("*",)
     networks: tuple[str, ...] = ()
     guardrail: Name = "default"
+    regions: tuple[Wildcard, ...] = ()
+    """Regions, or wildcards (`eu-*`), in which its data may be processed; none permits every one."""
+    aliases: dict[Name, Name] = {}
+    """What this use case calls a model, to the name of the model, which must be allowed."""
+    over_budget: OverBudget = OverBudget.REFUSE
+    """What becomes of a request that a budget in money or tokens does not cover: `refuse`, or `on_prem`."""
     rate: RateSpec = RateSpec()
     active: bool = True
 
@@ -117,9 +124,17 @@ class ProviderSpec(Section):
     """Unless given, its preset's; the first is what a client that speaks none of them is translated to."""
     base_url: str | None = None
     credential: Annotated[str, Field(pattern=r"^(file|env):.+$")] | None = None
+    credentials: Annotated[tuple[Annotated[str, Field(pattern=r"^(file|env):.+$")], ...], Field(max_length=32)] = ()
+    """In place of `credential`: several, over which the calls are spread; each fails and recovers by itself."""
     headers: dict[str, str] = {}
     place: Place | None = None
     region: str = ""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ProviderSpec":
+        if self.credential is not None and self.credentials:
+            raise ValueError("give `credential` or `credentials`, not both")
+        return self
 
 
 class DeploymentSpec(Section):
@@ -135,4 +150,6 @@ class DeploymentSpec(Section):
     order: int = 0
     weight: Annotated[int, Field(ge=0, le=1_000)] = 1
     max_output_tokens: Count = 32_768
+    rate: RateSpec = RateSpec()
+    """What it may be asked, with each credential; beyond it the next target is tried."""
     price: PriceSpec | None = None

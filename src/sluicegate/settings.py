@@ -14,6 +14,7 @@ import yaml
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError
 
+from sluicegate.core.provider import Strategy
 from sluicegate.objects import (
     Bytes,
     Count,
@@ -23,8 +24,10 @@ from sluicegate.objects import (
     ProviderSpec,
     Seconds,
     Section,
+    Share,
     TeamSpec,
     UseCaseSpec,
+    Wildcard,
 )
 
 PREFIX = "SLUICEGATE_"
@@ -205,6 +208,25 @@ class Upstream(Section):
     """A PEM bundle trusted beside the system's."""
 
 
+class Routing(Section):
+    """In which order deployments are tried, and when again."""
+
+    strategy: Strategy = Strategy.WEIGHTED
+    """How deployments of one `order` are arranged: `weighted`, `order`, `least_latency` or `adaptive`."""
+    strategies: dict[Wildcard, Strategy] = {}
+    """By the name or wildcard of a model, in place of `strategy`; the longest that fits counts."""
+    failure_weight: Share = 0.6
+    """How much the share of calls that failed counts in `adaptive`."""
+    latency_weight: Share = 0.25
+    """How much the time to the first event, of the slowest's, counts in `adaptive`."""
+    price_weight: Share = 0.15
+    """How much the price, of the dearest's, counts in `adaptive`."""
+    retry_seconds: Annotated[float, Field(ge=0, le=600)] = 5
+    """For how long after its first call an exchange may go its route again, before the first event; 0: never."""
+    retry_share: Share = 0.1
+    """How many repeats there may be for each exchange, over all of them."""
+
+
 class Traces(Section):
     """One row per exchange, written off the path."""
 
@@ -248,6 +270,7 @@ class Settings(Section):
     limits: Limits = Limits()
     dlp: Dlp = Dlp()
     upstream: Upstream = Upstream()
+    routing: Routing = Routing()
     traces: Traces = Traces()
     logging: Logging = Logging()
     metrics: Metrics = Metrics()

@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 from sluicegate.app import inspecting
 from sluicegate.audit.log import AuditLog
 from sluicegate.core.dialect import DialectName
+from sluicegate.core.identity import UseCase
 from sluicegate.core.ids import new_id
-from sluicegate.core.provider import Place
+from sluicegate.core.provider import Place, Strategy
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.documents import Documents
@@ -26,6 +27,11 @@ from sluicegate.identity.roles import Role
 from sluicegate.identity.sessions import Sessions
 from sluicegate.identity.throttle import LoginThrottle
 from sluicegate.objects import ProviderSpec
+from sluicegate.routing.explain import Explanation, explain
+from sluicegate.routing.health import Health
+from sluicegate.routing.plan import Plan
+from sluicegate.routing.scores import Scores
+from sluicegate.routing.strategies import Weights
 from sluicegate.settings import Dlp, Settings, SettingsError
 from sluicegate.store import tables
 from sluicegate.store.database import Database
@@ -33,6 +39,7 @@ from sluicegate.store.writer import Writer
 from sluicegate.web.admin.api import create
 from sluicegate.web.admin.context import AdminContext
 from sluicegate.web.trial import Trial
+from tests.support.calls import target
 
 NOW = 1_800_000_000.0
 POLICIES = """
@@ -148,6 +155,7 @@ class World:
             policies=self.policies,
             trial=Trial(lambda policies: inspecting(policies, settings, documents), documents, 100),
             dialects={DialectName.OPENAI_CHAT: OpenAIChat(), DialectName.ANTHROPIC_MESSAGES: AnthropicMessages()},
+            explain=self._explain,
             on_change=self._changed,
             settings=settings,
             resolve=resolve,
@@ -161,6 +169,12 @@ class World:
         )
         self.app = create(self.context)
         self.tokens: dict[str, str] = {}
+
+    def _explain(self, model: str, binding: UseCase, on_prem_only: bool) -> Explanation | None:
+        plan = Plan(Scores(self.clock), lambda _target: 7, Strategy.ADAPTIVE, {}, Weights())
+        targets = [target(deployment="small", place=Place.ON_PREM), target(deployment="far", place=Place.CLOUD)]
+        found = targets if model == "demo-small" else []
+        return explain(found, model, binding, Health(), plan, on_prem_only=on_prem_only) if found else None
 
     async def _changed(self) -> None:
         self.changes += 1

@@ -53,6 +53,7 @@ def target(base_url: str = "http://127.0.0.1:1/v1", **changes: Any) -> Target:
         order=0,
         weight=1,
         max_output_tokens=1_000,
+        circuit=changes.get("deployment", "d"),
     )
     return msgspec.structs.replace(usual, **changes)
 

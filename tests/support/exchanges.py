@@ -65,6 +65,7 @@ def target(deployment: str = "a", upstream_model: str = "m", max_output_tokens: 
         order=0,
         weight=1,
         max_output_tokens=max_output_tokens,
+        circuit=deployment,
     )
 
 

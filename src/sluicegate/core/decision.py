@@ -50,6 +50,7 @@ class Reason(StrEnum):
     RATE_TOKENS = "rate_tokens"
     RATE_CONCURRENT = "rate_concurrent"
     BUDGET_EXCEEDED = "budget_exceeded"
+    OVER_BUDGET = "over_budget"
     PRICE_UNKNOWN = "price_unknown"
     # s4_inspect_prompt
     PROMPT_BLOCKED = "prompt_blocked"
@@ -62,7 +63,9 @@ class Reason(StrEnum):
     ROUTED = "routed"
     MODEL_UNKNOWN = "model_unknown"
     NO_PERMITTED_ROUTE = "no_permitted_route"
+    CIRCUIT_OPEN = "circuit_open"
     # s6_call
+    CAPACITY_EXHAUSTED = "capacity_exhausted"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_TIMEOUT = "upstream_timeout"
     UPSTREAM_REJECTED = "upstream_rejected"

@@ -39,6 +39,8 @@ STATUS: Mapping[Reason, int] = {
     Reason.BUDGET_EXCEEDED: 402,
     Reason.PRICE_UNKNOWN: 503,
     Reason.NO_PERMITTED_ROUTE: 503,
+    Reason.CIRCUIT_OPEN: 503,
+    Reason.CAPACITY_EXHAUSTED: 429,
     Reason.UPSTREAM_UNREACHABLE: 502,
     Reason.UPSTREAM_TIMEOUT: 504,
     Reason.UPSTREAM_AUTH: 502,
@@ -71,6 +73,8 @@ EXPLAINED: Mapping[Reason, str] = {
     Reason.PROMPT_BLOCKED: "The request holds data that policy does not let through.",
     Reason.PROMPT_UNSCANNABLE: "The request holds content that cannot be inspected, which policy does not let through.",
     Reason.NO_PERMITTED_ROUTE: "No deployment that this use case's data may reach can take this request.",
+    Reason.CIRCUIT_OPEN: "Every deployment that could take this request has failed repeatedly; try again shortly.",
+    Reason.CAPACITY_EXHAUSTED: "Every deployment that could take this request is at its own limit; try again shortly.",
     Reason.CONTROL_FAILED: "A control could not run, so nothing is answered.",
     Reason.ANSWER_BLOCKED: "The answer held data that policy does not let through.",
 }

@@ -97,6 +97,8 @@ class Reservation(msgspec.Struct, frozen=True):
 
     tokens: int
     nano_usd: int
+    input: int
+    """Tokens of the prompt among them, estimated."""
 
 
 class Spend(msgspec.Struct, frozen=True):
@@ -128,14 +130,18 @@ class Exchange:
     """The stage at work, for the message when it breaks."""
     edited = False
     """Whether a stage changed the document, so that it must be serialised again."""
+    renamed = False
+    """Whether the model in the document is the use case's own name for that in `ask`."""
     on_prem_only = False
-    """Whether the prompt's inspection found what only an on-prem deployment may see."""
+    """Whether only an on-prem deployment may answer: what the prompt holds must stay, or a budget is used up."""
     sealed_values = b""
     """What the placeholders of the prompt stand for, encrypted (`dlp/vault.py`); empty where it has none."""
     intended: int | None = None
     """How many decisions the intent entry holds; None while none was tried."""
     spend: tuple[Spend, ...] = ()
     """What s3_limit settled, for s8_record to write in the outcome's transaction."""
+    capacity: Callable[[int], None] | None = None
+    """Settles, with the tokens that were used, what the call took of its target's own limits."""
     usage = Usage(estimated=True)
     answer_digest: "hashlib._Hash"
     """The SHA-256 of what left for the client; there is none before the first byte."""

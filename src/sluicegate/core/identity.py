@@ -1,7 +1,7 @@
 """Who calls and for what: everything a virtual key implies, compiled when the key is loaded."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
@@ -26,6 +26,14 @@ class Period(StrEnum):
     DAY = "day"
     MONTH = "month"
     TOTAL = "total"
+
+
+class OverBudget(StrEnum):
+    """What becomes of a request that a budget does not cover."""
+
+    REFUSE = "refuse"
+    ON_PREM = "on_prem"
+    """It goes to deployments on the premises, as far as the budget covers those."""
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -65,6 +73,11 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     """Where calls may come from; empty allows anywhere."""
     guardrail: str
     """The name of the guardrail policy that inspects prompt and answer."""
+    regions: tuple[str, ...] = ()
+    """Regions, or patterns of them, in which its data may be processed; none permits every one."""
+    aliases: Mapping[str, str] = {}
+    """What the use case calls a model, to the model's name."""
+    over_budget: OverBudget = OverBudget.REFUSE
     active: bool = True
     """Whether it may be used at all; its keys are kept, and refused, while it may not."""
 

@@ -9,6 +9,7 @@ import msgspec
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.event import Event
+from sluicegate.core.identity import RateLimit
 
 JSON = "application/json"
 """The content type of nearly every body."""
@@ -20,6 +21,15 @@ class Place(StrEnum):
     ON_PREM = "on_prem"
     PRIVATE_CLOUD = "private_cloud"
     CLOUD = "cloud"
+
+
+class Strategy(StrEnum):
+    """How targets of one `order` are arranged (`routing/strategies.py`)."""
+
+    WEIGHTED = "weighted"
+    ORDER = "order"
+    LEAST_LATENCY = "least_latency"
+    ADAPTIVE = "adaptive"
 
 
 class SecretUnavailable(Exception):
@@ -57,6 +67,10 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     order: int
     weight: int
     max_output_tokens: int
+    circuit: str
+    """What fails and recovers by itself: the deployment, or one of the credentials that its calls are spread over."""
+    rate: RateLimit | None = None
+    """What it may be asked a minute and at once; None does not bound."""
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from sluicegate.core.dialect import Feature, SystemMode
-from sluicegate.core.identity import Classification, RateLimit, UseCase
+from sluicegate.core.identity import Classification, OverBudget, RateLimit, UseCase
 
 NOTHING = re.compile(r"(?!)")
 UNITS = ("requests_per_minute", "tokens_per_minute", "concurrent")
@@ -34,6 +34,9 @@ def use_case(row: Mapping[str, Any] | RowMapping) -> UseCase:
         tools=None if "*" in tools else wildcards(tools),
         networks=tuple(ip_network(network) for network in row["networks"]),
         guardrail=row["guardrail"],
+        regions=tuple(row["regions"]),
+        aliases=row["aliases"],
+        over_budget=OverBudget(row["over_budget"]),
         active=row["active"],
     )
 

@@ -139,10 +139,15 @@ class PriceBook:
         """The price of `target` when a client asks for `model`; None where it is unknown and must not be guessed."""
         price = self._by_deployment.get(target.deployment)
         if isinstance(price, Catalogue):
-            price = price.find(model)
+            price = price.find(model if target.upstream_model == "*" else target.upstream_model)
         elif price is None:
             price = self._offered.get(target.deployment)
         return self._ceiling if price is None else price
+
+    def typical(self, target: Target) -> int:
+        """Nano-dollars for 1,000 tokens in and 1,000 out at `target`; 0 where no price is known."""
+        price = self.price(target, target.model)
+        return 0 if price is None else price.bound(1_000, 1_000)
 
     def _quote(self, targets: Sequence[Target], model: str) -> Quote:
         offers: list[Offer] = []

@@ -62,6 +62,7 @@ def _target(name: str, url: str) -> Target:
         order=0,
         weight=1,
         max_output_tokens=32_768,
+        circuit=f"ollama/{name}",
     )
 
 

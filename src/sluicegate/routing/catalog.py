@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import Connection, Row, select
 
 from sluicegate.core.dialect import DialectName
+from sluicegate.core.identity import RateLimit
 from sluicegate.core.provider import Credential, Place, Target
 from sluicegate.routing.rules import MAX_MODEL, matches
 from sluicegate.store.tables import deployment, provider
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
+UNBOUNDED = RateLimit()
 REMEMBERED = 4_096
 """Names found through a pattern, or not at all, that are remembered until the next reload."""
 
@@ -59,13 +61,13 @@ class Catalog:
         listed: dict[str, Listed] = {}
         for row in rows:
             try:
-                target = self._target(row, credentials)
+                targets = self._targets(row, credentials)
             except ValueError:
                 log.exception("a deployment cannot be used", extra={"deployment": row.name})
                 continue
-            found.setdefault(target.model, []).append(target)
-            if "*" not in target.model:
-                listed.setdefault(target.model, Listed(target.model, target.provider, int(row.created_at)))
+            found.setdefault(row.model, []).extend(targets)
+            if "*" not in row.model:
+                listed.setdefault(row.model, Listed(row.model, row.provider, int(row.created_at)))
         self._credentials = credentials
         self._exact = {model: tuple(targets) for model, targets in found.items() if "*" not in model}
         patterns = [(model, tuple(targets)) for model, targets in found.items() if "*" in model]
@@ -79,7 +81,9 @@ class Catalog:
         self._found = {}
 
     def targets(self, model: str) -> tuple[Target, ...]:
-        """The deployments of `model`: those of its name, else of the longest pattern that fits; none if it is unknown."""
+        """The targets of `model`: those of its name, else of the longest pattern that fits, else, for `provider/model`,
+        those of that model at that provider; none if it is unknown.
+        """
         found = self._exact.get(model)
         if found is None:
             found = self._found.get(model)
@@ -93,47 +97,63 @@ class Catalog:
         return next((target for targets in named for target in targets if target.deployment == name), None)
 
     def _search(self, model: str) -> tuple[Target, ...]:
-        """The deployments of a model that has no entry of its own; remembered, up to a bound."""
+        """The targets of a model that has no entry of its own; remembered, up to a bound."""
         if len(model) > MAX_MODEL:
             return ()
-        found: tuple[Target, ...] = ()
-        for pattern, targets in self._patterns:
-            if matches(pattern, model):
-                found = targets
-                break
-        else:
-            if model in self._offered:
-                found = (self._offered[model],)
+        found = self._fitting(model)
+        if not found:
+            provider, _, name = model.partition("/")
+            known = self._exact.get(name) or self._fitting(name)
+            found = tuple([_called(target, name) for target in known if target.provider == provider])
         if len(self._found) >= REMEMBERED:
             self._found.clear()
         self._found[model] = found
         return found
+
+    def _fitting(self, model: str) -> tuple[Target, ...]:
+        for pattern, targets in self._patterns:
+            if matches(pattern, model):
+                return targets
+        return (self._offered[model],) if model in self._offered else ()
 
     def models(self) -> tuple[Listed, ...]:
         """Every model that has a name of its own; patterns are not listed."""
         offered = [Listed(name, t.provider, 0) for name, t in self._offered.items() if name not in self._exact]
         return (*self._listed, *offered)
 
-    def _target(self, row: Row[tuple[object, ...]], credentials: dict[str, Credential]) -> Target:
-        reference = row.credential
-        if reference is not None and reference not in credentials:
-            credentials[reference] = self._credentials.get(reference) or self._credential(reference)
-        return Target(
-            deployment=row.name,
-            model=row.model,
-            upstream_model=row.upstream_model,
-            provider=row.provider,
-            kind=row.kind,
-            dialects=_dialects(row.dialects),
-            base_url=row.base_url,
-            credential=None if reference is None else credentials[reference],
-            headers=dict(row.headers),
-            place=Place(row.place),
-            region=row.region,
-            order=row.order,
-            weight=row.weight,
-            max_output_tokens=row.max_output_tokens,
-        )
+    def _targets(self, row: Row[tuple[object, ...]], credentials: dict[str, Credential]) -> list[Target]:
+        """One target for each credential of the deployment's provider."""
+        references: list[str | None] = list(row.credentials) or [row.credential]
+        for reference in references:
+            if reference is not None and reference not in credentials:
+                credentials[reference] = self._credentials.get(reference) or self._credential(reference)
+        rate = RateLimit(**row.rate)
+        return [
+            Target(
+                deployment=row.name,
+                model=row.model,
+                upstream_model=row.upstream_model,
+                provider=row.provider,
+                kind=row.kind,
+                dialects=_dialects(row.dialects),
+                base_url=row.base_url,
+                credential=None if reference is None else credentials[reference],
+                headers=dict(row.headers),
+                place=Place(row.place),
+                region=row.region,
+                order=row.order,
+                weight=row.weight,
+                max_output_tokens=row.max_output_tokens,
+                circuit=f"{row.name}#{number}" if len(references) > 1 else row.name,
+                rate=None if rate == UNBOUNDED else rate,
+            )
+            for number, reference in enumerate(references, start=1)
+        ]
+
+
+def _called(target: Target, name: str) -> Target:
+    """`target` for who asks for it as `provider/name`: what the provider is told does not begin with its own name."""
+    return msgspec.structs.replace(target, upstream_model=name) if target.upstream_model == "*" else target
 
 
 def _dialects(names: list[str]) -> tuple[DialectName, ...]:
@@ -150,6 +170,7 @@ def _rows(connection: Connection) -> list[Row[tuple[object, ...]]]:
         provider.c.dialects,
         provider.c.base_url,
         provider.c.credential,
+        provider.c.credentials,
         provider.c.headers,
     )
     joined = deployment.join(provider, deployment.c.provider == provider.c.name)

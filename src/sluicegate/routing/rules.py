@@ -26,41 +26,20 @@ def places(classification: Classification, *, on_prem_only: bool) -> frozenset[P
     return allowed & _ON_PREM if on_prem_only else allowed
 
 
-def permitted(classification: Classification, on_prem_only: bool, targets: Iterable[Target]) -> tuple[Target, ...]:
-    """The targets that may see the data, in the order they came in; no other rule may add to them."""
-    allowed = places(classification, on_prem_only=on_prem_only)
-    return tuple([target for target in targets if target.place in allowed])
+def permitted(
+    classification: Classification, on_prem_only: bool, regions: Sequence[str], targets: Iterable[Target]
+) -> tuple[Target, ...]:
+    """The targets that may see the data, in the order they came in; no other rule may add to them.
 
-
-def ordered(targets: Sequence[Target], chance: float) -> tuple[Target, ...]:
-    """`targets` by `order`, and those of one order drawn by weight; `chance` in [0, 1) decides the draw.
-
-    The same chance gives the same order. A weight of 0 comes after every other of its order.
+    `regions` are names or patterns (`eu-*`); none permits every region, and a target without one is in no region.
     """
-    if len(targets) < 2:
-        return tuple(targets)
-    groups: dict[int, list[Target]] = {}
-    for target in targets:
-        groups.setdefault(target.order, []).append(target)
-    return tuple(target for order in sorted(groups) for target in _drawn(groups[order], chance))
+    allowed = places(classification, on_prem_only=on_prem_only)
+    return tuple([target for target in targets if target.place in allowed and within(target.region, regions)])
 
 
-def _drawn(group: list[Target], chance: float) -> list[Target]:
-    """Draw without putting back. What is left of `chance` within the drawn share is the chance of the next draw."""
-    rest, drawn = list(group), []
-    while len(rest) > 1:
-        total = sum(target.weight for target in rest)
-        if total <= 0:
-            break
-        mark = chance * total
-        index = 0
-        while index < len(rest) - 1 and mark >= rest[index].weight:
-            mark -= rest[index].weight
-            index += 1
-        taken = rest.pop(index)
-        drawn.append(taken)
-        chance = min(max(mark / taken.weight, 0.0), 0.999999999) if taken.weight else 0.0
-    return drawn + rest
+def within(region: str, regions: Sequence[str]) -> bool:
+    """Whether `region` is one of `regions`."""
+    return not regions or any(region and matches(pattern, region) for pattern in regions)
 
 
 def matches(pattern: str, name: str) -> bool:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
+import msgspec
+
 from sluicegate.core.decision import Decision, Detail, Reason, Verdict, deny
 from sluicegate.core.dialect import Ask, SystemEdit
 from sluicegate.core.exchange import Exchange
@@ -46,6 +48,10 @@ class Scope(Passive):
         document = parse(await exchange.receive(), self._max_depth, self._max_values)
         exchange.document = document
         ask = exchange.dialect.read(document)
+        model = binding.aliases.get(ask.model) if binding.aliases else None
+        if model is not None:
+            ask = msgspec.structs.replace(ask, model=model)
+            exchange.renamed = True
         exchange.ask = ask
         refusal = _refusal(binding, ask)
         if refusal is not None:

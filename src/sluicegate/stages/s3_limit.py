@@ -13,8 +13,8 @@ from sluicegate.core.decision import Decision, Reason, Verdict, deny
 from sluicegate.core.dialect import Ask, DialectName, Json
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.exchange import Exchange, Outcome, Reservation
-from sluicegate.core.identity import Grant
-from sluicegate.core.provider import Target
+from sluicegate.core.identity import Grant, OverBudget
+from sluicegate.core.provider import Place, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
 from sluicegate.limits.budget import Claim, Exceeded, Ledger
@@ -101,16 +101,23 @@ class Limit(Passive):
         if isinstance(hold, Refusal):
             self._rates.tell(exchange.response_headers, grant.key_id, grant.rate, anthropic=anthropic)
             return _rate_refused(exchange, hold)
-        claim = self._ledger.reserve(plan, need.tokens, need.nano_usd)
+        claim, decision = self._ledger.reserve(plan, need.tokens, need.nano_usd), RESERVED
+        if isinstance(claim, Exceeded) and grant.use_case.over_budget is OverBudget.ON_PREM:
+            confined = self._confined(exchange, grant, ask)
+            if confined is not None:
+                need, decision = confined, _over_budget(claim)
+                claim = self._ledger.reserve(plan, need.tokens, need.nano_usd)
         if isinstance(claim, Exceeded):
             if hold is not None:
                 self._rates.release(hold)
                 self._rates.tell_held(exchange.response_headers, hold, grant.rate, anthropic=anthropic)
             return _budget_refused(claim)
-        exchange.reservation = Held(need.tokens, need.nano_usd, claim, hold, need)
+        exchange.reservation = Held(need.tokens, need.nano_usd, need.likely_input, claim, hold, need)
+        if decision is not RESERVED:
+            exchange.on_prem_only = True
         if hold is not None:
             self._rates.tell_held(exchange.response_headers, hold, grant.rate, anthropic=anthropic)
-        return RESERVED
+        return decision
 
     async def settle(self, exchange: Exchange) -> None:
         """Settle to what was used; nothing where nothing was reserved. `exchange.usage` is completed by estimates."""
@@ -122,7 +129,18 @@ class Limit(Passive):
         exchange.spend = self._ledger.settle(held.claim, tokens, nano_usd)
         if held.hold is not None:
             self._rates.settle(held.hold, tokens)
+        if exchange.capacity is not None:
+            exchange.capacity(tokens)
         exchange.cost = nano_usd
+
+    def _confined(self, exchange: Exchange, grant: Grant, ask: Ask) -> Need | None:
+        """What the request needs where it may reach the premises alone; None where the model has no deployment there."""
+        local = [target for target in self._targets(ask.model) if target.place is Place.ON_PREM]
+        offers = [(target, self._prices.price(target, ask.model)) for target in local]
+        known = [Offer(target.deployment, price, target.max_output_tokens) for target, price in offers if price is not None]
+        if not known or len(known) < len(offers):
+            return None
+        return self._need(exchange.arrival.body, exchange.document, grant, ask, known)
 
     def _need(self, body: bytes, document: Json, grant: Grant, ask: Ask, offers: Sequence[Offer]) -> Need:
         """The upper bound. An unknown model needs nothing: s5_route refuses it."""
@@ -167,6 +185,11 @@ def _rate_refused(exchange: Exchange, refusal: Refusal) -> Decision:
     return deny(
         refusal.reason, limit=refusal.limit, used=refusal.used, needed=refusal.needed, retry_after=refusal.retry_after
     )
+
+
+def _over_budget(exceeded: Exceeded) -> Decision:
+    detail = {"scope": exceeded.scope, "period": exceeded.period.value, "unit": exceeded.unit}
+    return Decision(Verdict.REROUTE, Reason.OVER_BUDGET, detail)
 
 
 def _budget_refused(exceeded: Exceeded) -> Decision:

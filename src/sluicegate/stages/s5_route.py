@@ -1,8 +1,8 @@
 """Stage 5: the targets that may see this exchange's data, in the order they are tried."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from functools import lru_cache
-from random import random
+from math import ceil
 from typing import Protocol
 
 import msgspec
@@ -10,11 +10,15 @@ import msgspec
 from sluicegate.core.decision import Decision, Reason, Verdict, deny
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.core.exchange import Exchange
-from sluicegate.core.identity import Classification
+from sluicegate.core.identity import Classification, UseCase
 from sluicegate.core.provider import Place, Target
 from sluicegate.core.stage import Passive
 from sluicegate.routing.health import Health
-from sluicegate.routing.rules import ordered, permitted
+from sluicegate.routing.plan import Arranged
+from sluicegate.routing.rules import permitted
+
+ROUTE_HEADER = "x-sluicegate-route"
+"""Tells the client how its deployments stood where a strategy measures them (`docs/routing.md`)."""
 
 REMEMBERED = 4_096
 """Ways that are remembered before all are forgotten."""
@@ -28,62 +32,85 @@ class Models(Protocol):
 
 
 class _Way(msgspec.Struct, frozen=True):
-    """Where one model's data of one classification may go."""
+    """Where one model's data of one use case may go."""
 
     targets: tuple[Target, ...]
-    classification: Classification
+    binding: UseCase
     allowed: tuple[Target, ...]
     routed: Decision | None
     """What is decided where there is one target, and so one order."""
 
 
+class Arrangement(Protocol):
+    """In which order the targets of a model are tried (`routing/plan.py`)."""
+
+    def arrange(self, model: str, targets: Sequence[Target]) -> Arranged:
+        """`targets`, at least two, in the order they are tried."""
+
+
 class Route(Passive):
-    """Finds the model's deployments and keeps those whose place the classification permits; the rest is never called."""
+    """Finds the model's deployments and keeps those whose place and region are permitted; the rest is never called."""
 
     name = "s5_route"
 
-    def __init__(self, catalog: Models, health: Health, chance: Callable[[], float] = random) -> None:
+    def __init__(self, catalog: Models, health: Health, plan: Arrangement) -> None:
         self._catalog = catalog
         self._health = health
-        self._chance = chance
+        self._plan = plan
         self._ways: dict[tuple[int, int, bool], _Way] = {}
         """By the identities of the first two that a way holds, which keeps those two alive, and by `on_prem_only`."""
 
     async def admit(self, exchange: Exchange) -> Decision:
-        """Write `exchange.route`. Raises InvalidRequest (MODEL_UNKNOWN); denies with NO_PERMITTED_ROUTE."""
+        """Write `exchange.route`. Raises InvalidRequest (MODEL_UNKNOWN); denies with NO_PERMITTED_ROUTE, CIRCUIT_OPEN."""
         targets = self._catalog.targets(exchange.ask.model)
         if not targets:
             raise InvalidRequest(Reason.MODEL_UNKNOWN, "There is no model of this name.", field="model")
-        classification, on_prem_only = exchange.grant.use_case.classification, exchange.on_prem_only
-        way = self._ways.get((id(targets), id(classification), on_prem_only))
+        binding, on_prem_only = exchange.grant.use_case, exchange.on_prem_only
+        way = self._ways.get((id(targets), id(binding), on_prem_only))
         if way is None:
-            way = self._find(targets, classification, on_prem_only)
+            way = self._find(targets, binding, on_prem_only)
         allowed = way.allowed
-        if way.routed is not None:
-            exchange.route = allowed
-            return way.routed
         if not allowed:
             return deny(
                 Reason.NO_PERMITTED_ROUTE,
-                classification=classification.value,
+                classification=binding.classification.value,
                 on_prem_only=int(on_prem_only),
                 places=tuple(sorted({target.place.value for target in targets})),
             )
-        exchange.route = route = ordered(self._health.well(allowed), self._chance())
-        return _decided(route, classification)
+        well = self._health.well(allowed)
+        if way.routed is not None and well:
+            exchange.route = allowed
+            return way.routed
+        if not well:
+            wait = ceil(self._health.wait(allowed))
+            exchange.response_headers["retry-after"] = str(wait)
+            return deny(Reason.CIRCUIT_OPEN, deployments=_names(allowed), retry_after=wait)
+        if len(well) == 1:
+            exchange.route = route = tuple(well)
+        else:
+            arranged = self._plan.arrange(exchange.ask.model, well)
+            exchange.route = route = arranged.targets
+            if arranged.told:
+                exchange.response_headers[ROUTE_HEADER] = arranged.told
+        return _decided(route, binding.classification)
 
-    def _find(self, targets: tuple[Target, ...], classification: Classification, on_prem_only: bool) -> _Way:
+    def _find(self, targets: tuple[Target, ...], binding: UseCase, on_prem_only: bool) -> _Way:
         """A way not gone before."""
-        allowed = permitted(classification, on_prem_only, targets)
-        way = _Way(targets, classification, allowed, _decided(allowed, classification) if len(allowed) == 1 else None)
+        classification = binding.classification
+        allowed = permitted(classification, on_prem_only, binding.regions, targets)
+        way = _Way(targets, binding, allowed, _decided(allowed, classification) if len(allowed) == 1 else None)
         if len(self._ways) >= REMEMBERED:
             self._ways.clear()
-        self._ways[id(targets), id(classification), on_prem_only] = way
+        self._ways[id(targets), id(binding), on_prem_only] = way
         return way
 
 
 def _decided(route: tuple[Target, ...], classification: Classification) -> Decision:
-    return _routed(tuple([target.deployment for target in route]), tuple([target.place for target in route]), classification)
+    return _routed(_names(route), tuple([target.place for target in route]), classification)
+
+
+def _names(targets: Sequence[Target]) -> tuple[str, ...]:
+    return tuple([target.deployment for target in targets])
 
 
 @lru_cache(maxsize=4_096)

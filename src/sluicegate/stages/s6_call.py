@@ -1,12 +1,14 @@
 """Stage 6: call along the route, fail over before the first event, translate where dialects differ."""
 
 import re
-from asyncio import CancelledError
+from asyncio import CancelledError, sleep
 from collections.abc import Awaitable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from sys import exc_info
 from time import perf_counter
 from types import TracebackType
+from typing import NamedTuple
 
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
@@ -17,8 +19,13 @@ from sluicegate.core.exchange import Attempt, Exchange, encode
 from sluicegate.core.provider import Answer, Provider, Request, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
+from sluicegate.limits.capacity import Capacity
+from sluicegate.limits.rate import Refusal
 from sluicegate.providers.refusal import status_of
+from sluicegate.routing.failures import Failures, asked, elsewhere, throttled
 from sluicegate.routing.health import Health
+from sluicegate.routing.retries import Retries
+from sluicegate.routing.scores import Scores
 from sluicegate.settings import Upstream
 
 ANSWERED = "answered"
@@ -29,6 +36,9 @@ EXCHANGE_HEADER = "x-sluicegate-exchange"
 
 DROPPED_HEADER = "x-sluicegate-dropped"
 """Tells the client which settings the target's dialect has no word for."""
+
+DEPLOYMENT_HEADER = "x-sluicegate-deployment"
+"""Tells the client which deployment answered where there were several."""
 
 _ALL = frozenset(DialectName)
 _ANTHROPIC = frozenset((DialectName.ANTHROPIC_MESSAGES, DialectName.ANTHROPIC_COUNT_TOKENS))
@@ -46,6 +56,15 @@ _UNMARKED = frozenset({DialectName.GEMINI})
 _EMPTY = (b"", b"[DONE]")
 
 
+class Standing(NamedTuple):
+    """What is known of targets, and what calls to them may still cost them."""
+
+    health: Health
+    scores: Scores
+    retries: Retries
+    capacity: Capacity
+
+
 class Call(Passive):
     """Opens answers. `providers` carry each kind of target, `dialects` read what comes back."""
 
@@ -55,12 +74,12 @@ class Call(Passive):
         self,
         providers: Mapping[str, Provider],
         dialects: Mapping[DialectName, Dialect],
-        health: Health,
+        standing: Standing,
         bounds: Upstream,
     ) -> None:
         self.providers = providers
         self.dialects = dialects
-        self.health = health
+        self.health, self.scores, self.retries, self.capacity = standing
         self.bounds = bounds
 
     def open(self, exchange: Exchange) -> "Opened":
@@ -103,29 +122,50 @@ class Opened:
         self.headers: Mapping[str, str] = {}
 
     async def __aenter__(self) -> "Opened":
-        bounds = self._call.bounds
-        failure: UpstreamError | None = None
-        unsaid: UnsupportedFeature | None = None
-        tried = 0
-        for target in self._exchange.route:
-            if tried >= bounds.attempts or (tried and self._spent() > bounds.total_timeout):
-                break
+        call = self._call
+        call.retries.earn()
+        failures = Failures(call.bounds.attempts)
+        repeats = 0
+        while not await self._walk(failures):
+            asked = failures.repeat_after
+            pause = None if asked is None else call.retries.wait(repeats, asked, self._spent())
+            if pause is None:
+                raise failures.told()
+            repeats += 1
+            await sleep(pause)
+        return self
+
+    async def _walk(self, failures: Failures) -> bool:
+        """Try the route's targets in turn; whether one gave an answer."""
+        call, exchange = self._call, self._exchange
+        failures.begin()
+        for target in exchange.route:
+            if failures.last is not None:
+                if failures.left <= 0 or self._spent() > call.bounds.total_timeout:
+                    break
+                if not call.health.available(target.circuit):
+                    continue
+            hold = call.capacity.take(target, exchange.reservation.input) if target.rate is not None else None
+            if isinstance(hold, Refusal):
+                failures.full(hold.retry_after)
+                continue
             try:
                 await self._try(target)
             except UnsupportedFeature as error:
-                unsaid = unsaid or error
+                call.capacity.release(hold)
+                failures.unsaid(error)
+                continue
             except UpstreamError as error:
-                tried += 1
-                failure = error
-                if not elsewhere(error):
-                    break
-            else:
-                return self
-        if failure is not None:
-            raise failure
-        if unsaid is not None:
-            raise unsaid
-        raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "The route holds no target.")
+                if failures.note(error):
+                    continue
+                break
+            finally:
+                if not self._manager:
+                    call.capacity.settle(hold, 0)
+            if hold is not None:
+                exchange.capacity = partial(call.capacity.settle, hold)
+            return True
+        return False
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -170,7 +210,8 @@ class Opened:
         else:
             self._dialect, self._translator = call.dialects[dialect], across.answer()
         result: str = Reason.CONTROL_FAILED
-        call.health.begin(target.deployment)
+        began = perf_counter()
+        call.health.begin(target.circuit)
         try:
             await self._open(target, request)
             result = ANSWERED
@@ -187,10 +228,13 @@ class Opened:
         finally:
             exchange.attempts.append(Attempt(target.deployment, result))
             if result == ANSWERED:
-                call.health.succeeded(target.deployment)
+                call.health.succeeded(target.circuit)
             else:
-                call.health.left(target.deployment)
+                call.health.left(target.circuit)
         exchange.target = target
+        if len(exchange.route) > 1:
+            call.scores.answered(target.circuit, perf_counter() - began)
+            exchange.response_headers[DEPLOYMENT_HEADER] = target.deployment
         if self.headers:
             exchange.response_headers.update(self.headers)
         if across is not None and across.dropped:
@@ -304,7 +348,8 @@ class Opened:
         ask, document, own, arrival = exchange.ask, exchange.document, exchange.dialect, exchange.arrival
         if self._asked is None:
             self._asked = own.ask_usage(document)
-        named = document if model == ask.model or own.name in MODEL_IN_ADDRESS else {**document, "model": model}
+        same = (model == ask.model and not exchange.renamed) or own.name in MODEL_IN_ADDRESS
+        named = document if same else {**document, "model": model}
         if ask.max_tokens is None and exchange.grant.budgets:
             # a budget reserved this much for the answer, so the answer must not become longer
             return arrival.write(own.bounded(named, target.max_output_tokens))
@@ -324,25 +369,21 @@ class Opened:
         return headers
 
     def _judge(self, target: Target, error: UpstreamError) -> None:
-        """What an error says of the deployment: nothing, where it is the client's own."""
-        health = self._call.health
+        """What an error says of the target: nothing, where it is the client's own."""
+        call = self._call
         if not elsewhere(error):
-            health.left(target.deployment)
+            call.health.left(target.circuit)
             return
-        wait = error.headers.get("retry-after", "")
-        health.failed(target.deployment, float(wait) if wait.isdecimal() else 0.0)
+        call.scores.failed(target.circuit)
+        if throttled(error):
+            call.health.throttle(target.circuit, asked(error))
+        else:
+            call.health.failed(target.circuit, asked(error))
 
     def _spent(self) -> float:
         """Seconds since the first attempt."""
         called = self._exchange.called
         return 0.0 if called is None else perf_counter() - called
-
-
-def elsewhere(error: UpstreamError) -> bool:
-    """Whether another target may do better: yes, unless the provider refused the request itself (4xx but 408 and 429)."""
-    if isinstance(error, UpstreamRejected):
-        return error.status >= 500 or error.status in (408, 429)
-    return True
 
 
 def _check_empty(event: Event) -> None:

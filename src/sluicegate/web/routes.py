@@ -108,6 +108,7 @@ ROUTES: tuple[Route, ...] = (
     _admin("GET", "deployments/{name:path}", Permission.DEPLOYMENT_READ, _SHARED),
     _admin("PATCH", "deployments/{name:path}", Permission.DEPLOYMENT_WRITE, _ALL),
     _admin("DELETE", "deployments/{name:path}", Permission.DEPLOYMENT_WRITE, _ALL),
+    _admin("GET", "routing/explain", Permission.USE_CASE_READ, _OWN),
     _admin("GET", "guardrails", Permission.GUARDRAIL_READ, _OWN),
     _admin("POST", "guardrails", Permission.GUARDRAIL_WRITE, _OWN),
     _admin("GET", "guardrails/state", Permission.GUARDRAIL_READ, _OWN),

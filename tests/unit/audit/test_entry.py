@@ -28,7 +28,7 @@ def admitted() -> Exchange:
     made.grant = grant()
     made.document = {"messages": [{"role": "user", "content": CANARY}]}
     made.ask = Ask("gpt-4o", False, None)
-    made.reservation = Reservation(100, 2_000)
+    made.reservation = Reservation(100, 2_000, 50)
     made.decisions += [
         ("s1_authenticate", ALLOWED),
         ("s4_inspect_prompt", Decision(Verdict.FLAG, Reason.PROMPT_ALERTED, {"email": 2})),

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine, insert
 
 from sluicegate.core.dialect import DialectName
+from sluicegate.core.identity import RateLimit
 from sluicegate.core.provider import Credential, Place
 from sluicegate.routing.catalog import Catalog
 from sluicegate.secrets.reference import credential
@@ -28,12 +29,22 @@ class Rows:
             return work(connection)
 
     def provider(self, name: str, **changes: Any) -> None:
-        row = {"name": name, "kind": "http", "dialects": ["openai_chat"], "base_url": "http://h/v1", "credential": None}
+        row: dict[str, Any] = {
+            "name": name,
+            "kind": "http",
+            "dialects": ["openai_chat"],
+            "base_url": "http://h/v1",
+            "credential": None,
+            "credentials": [],
+        }
         self._insert(tables.provider, row | {"headers": {}, "place": "cloud", "region": "", "preset": None} | changes)
 
     def deployment(self, name: str, model: str, provider: str = "p", **changes: Any) -> None:
-        row = {"name": name, "model": model, "provider": provider, "upstream_model": "*", "place": "cloud", "region": ""}
-        self._insert(tables.deployment, row | {"order": 0, "weight": 1, "max_output_tokens": 9, "price": None} | changes)
+        row: dict[str, Any] = {"name": name, "model": model, "provider": provider, "upstream_model": "*", "place": "cloud"}
+        self._insert(
+            tables.deployment,
+            row | {"region": "", "order": 0, "weight": 1, "max_output_tokens": 9, "price": None, "rate": {}} | changes,
+        )
 
     def _insert(self, table: Any, row: dict[str, Any]) -> None:
         with self.engine.begin() as connection:
@@ -124,3 +135,39 @@ async def test_a_deployment_is_found_by_its_name(rows: Rows) -> None:
     catalog.offer({"llama": target(deployment="ollama/llama")})
     found = [catalog.deployment(name) for name in ("a", "b", "ollama/llama", "gpt-5", "c")]
     assert [each and each.deployment for each in found] == ["a", "b", "ollama/llama", None, None]
+
+
+async def test_a_provider_s_name_in_front_asks_for_the_model_there(rows: Rows) -> None:
+    for name in ("p", "q"):
+        rows.provider(name)
+    rows.deployment("a", "gpt-5", "p", upstream_model="gpt-5-2026")
+    rows.deployment("b", "gpt-5", "q", upstream_model="gpt-5")
+    rows.deployment("c", "gpt-*", "q")
+    rows.deployment("d", "q/own", "p")
+    catalog = Catalog(rows, credential)
+    await catalog.reload()
+
+    def found(model: str) -> list[tuple[str, str]]:
+        return [(t.deployment, t.upstream_model) for t in catalog.targets(model)]
+
+    assert found("p/gpt-5") == [("a", "gpt-5-2026")]
+    assert found("q/gpt-5") == [("b", "gpt-5")]
+    assert found("q/gpt-4") == [("c", "gpt-4")]
+    assert found("q/own") == [("d", "*")]
+    assert found("gpt-4") == [("c", "*")]
+    for unknown in ("p/gpt-4", "r/gpt-5", "p/", "/gpt-5", "p/q/gpt-5"):
+        assert found(unknown) == []
+
+
+async def test_a_target_for_each_credential_of_the_provider(rows: Rows) -> None:
+    rows.provider("p", credentials=["env:A", "env:B"])
+    rows.provider("q", credential="env:A")
+    rows.deployment("a", "m", rate={"requests_per_minute": 5, "tokens_per_minute": None, "concurrent": None})
+    rows.deployment("b", "m", "q", order=1)
+    catalog = Catalog(rows, credential)
+    await catalog.reload()
+    targets = catalog.targets("m")
+    shown = [(t.circuit, t.credential.reference if t.credential else None) for t in targets]
+    assert shown == [("a#1", "env:A"), ("a#2", "env:B"), ("b", "env:A")]
+    assert targets[0].credential is targets[2].credential
+    assert [t.rate for t in targets] == [RateLimit(5), RateLimit(5), None]

@@ -84,11 +84,38 @@ def test_what_the_provider_asks_for_is_honoured_and_bounded() -> None:
     assert found.available("b")
 
 
-def test_an_open_one_is_passed_over_while_there_is_another() -> None:
+def test_an_open_one_is_passed_over_and_never_called() -> None:
     a, b = target(deployment="a"), target(deployment="b")
     found = broken(Clock())
     assert list(found.well((a, b))) == [b]
+    assert list(found.well((a,))) == []
+    assert found.wait((a,)) == FIRST_OPEN_SECONDS
+    assert found.wait((a, b)) == 0
+
+
+def test_while_a_probe_is_under_way_others_wait() -> None:
+    clock = Clock()
+    found = broken(clock)
+    clock.now += FIRST_OPEN_SECONDS
+    found.begin("a")
+    assert found.wait((target(deployment="a"),)) == FIRST_OPEN_SECONDS
+
+
+def test_a_throttled_one_steps_back_behind_others_for_a_bounded_time() -> None:
+    clock = Clock()
+    a, b = target(deployment="a"), target(deployment="b")
+    found = Health(clock)
+    for _ in range(FAILURES * 2):
+        found.throttle("a", 1e9)
+    assert found.available("a")
+    assert list(found.well((a, b))) == [b]
     assert list(found.well((a,))) == [a]
+    clock.now += LONGEST_OPEN_SECONDS
+    assert list(found.well((a, b))) == [a, b]
+    found.throttle("b")
+    assert list(found.well((a, b))) == [a]
+    clock.now += FIRST_OPEN_SECONDS
+    assert list(found.well((a, b))) == [a, b]
 
 
 def test_what_is_remembered_is_bounded() -> None:

@@ -2,7 +2,7 @@ import pytest
 
 from sluicegate.core.identity import Classification
 from sluicegate.core.provider import Place
-from sluicegate.routing.rules import MAX_MODEL, PLACES, matches, ordered, permitted, places
+from sluicegate.routing.rules import MAX_MODEL, PLACES, matches, permitted, places, within
 from tests.support.calls import target
 
 EVERY = [target(deployment=place.value, place=place) for place in Place]
@@ -18,23 +18,18 @@ def test_every_classification_has_its_places() -> None:
 
 
 def test_where_data_may_go() -> None:
-    assert names(permitted(Classification.SENSITIVE, False, EVERY)) == ["on_prem"]
-    assert names(permitted(Classification.CONFIDENTIAL, False, EVERY)) == ["on_prem", "private_cloud"]
-    assert names(permitted(Classification.INTERNAL, False, EVERY)) == ["on_prem", "private_cloud", "cloud"]
-    assert names(permitted(Classification.PUBLIC, True, EVERY)) == ["on_prem"]
-    assert permitted(Classification.SENSITIVE, False, EVERY[1:]) == ()
+    assert names(permitted(Classification.SENSITIVE, False, (), EVERY)) == ["on_prem"]
+    assert names(permitted(Classification.CONFIDENTIAL, False, (), EVERY)) == ["on_prem", "private_cloud"]
+    assert names(permitted(Classification.INTERNAL, False, (), EVERY)) == ["on_prem", "private_cloud", "cloud"]
+    assert names(permitted(Classification.PUBLIC, True, (), EVERY)) == ["on_prem"]
+    assert permitted(Classification.SENSITIVE, False, (), EVERY[1:]) == ()
 
 
-def test_the_draw_follows_the_weights() -> None:
-    targets = [target(deployment="a", weight=3), target(deployment="b", weight=1), target(deployment="c", order=1)]
-    first = [names(ordered(targets, n / 100))[0] for n in range(100)]
-    assert (first.count("a"), first.count("b")) == (75, 25)
-    assert all(names(ordered(targets, n / 100))[2] == "c" for n in range(100))
-
-
-def test_without_any_weight_the_order_stays() -> None:
-    targets = [target(deployment="a", weight=0), target(deployment="b", weight=0)]
-    assert names(ordered(targets, 0.9)) == ["a", "b"]
+def test_regions() -> None:
+    targets = [target(deployment=name, region=name) for name in ("eu-west", "eu-north", "us", "")]
+    assert names(permitted(Classification.PUBLIC, False, ("eu-*",), targets)) == ["eu-west", "eu-north"]
+    assert names(permitted(Classification.PUBLIC, False, ("us", "eu-west"), targets)) == ["eu-west", "us"]
+    assert within("", ()) and not within("", ("*",))
 
 
 @pytest.mark.parametrize(

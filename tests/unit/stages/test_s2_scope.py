@@ -205,3 +205,12 @@ async def test_anthropic_messages() -> None:
     assert made.edited
     assert "system" not in made.document
     assert made.ask.max_tokens == 5
+
+
+async def test_a_use_case_s_own_name_for_a_model() -> None:
+    asked = exchange(more={"model": "fast"}, aliases={"fast": "demo-small", "other": "gpt-5"})
+    decision = await Scope(Server()).admit(asked)
+    assert decision.reason is Reason.SCOPED
+    assert (asked.ask.model, asked.document["model"], asked.renamed) == ("demo-small", "fast", True)
+    denied = exchange(more={"model": "other"}, aliases={"other": "gpt-5"})
+    assert (await Scope(Server()).admit(denied)).reason is Reason.MODEL_NOT_ALLOWED

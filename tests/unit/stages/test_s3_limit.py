@@ -2,14 +2,15 @@ import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 
+import msgspec
 import pytest
 
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.dialect import Ask, DialectName
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.exchange import Attempt, Exchange, Outcome, Spend
-from sluicegate.core.identity import Budget, Grant, Period, RateLimit
-from sluicegate.core.provider import Target
+from sluicegate.core.identity import Budget, Grant, OverBudget, Period, RateLimit
+from sluicegate.core.provider import Place, Target
 from sluicegate.core.usage import Usage
 from sluicegate.limits.budget import Ledger, Spent
 from sluicegate.limits.prices import Price, PriceBook, flat, parse
@@ -325,3 +326,43 @@ async def test_what_a_request_asks_for_beyond_text_has_its_price(document: dict[
     call(exchange, Attempt("a", "answered"), at=target("a"))
     exchange.usage = Usage(input=1)
     assert await world.settled(exchange) == (1, rate * 1_000)
+
+
+def frugal(over_budget: OverBudget, usd: Decimal = Decimal("0.000001")) -> Grant:
+    """A key whose budget covers nothing that costs anything."""
+    given = grant(Budget(KEY, Period.DAY, usd, None))
+    return msgspec.structs.replace(given, use_case=msgspec.structs.replace(given.use_case, over_budget=over_budget))
+
+
+async def test_beyond_its_budget_a_request_may_go_to_the_premises() -> None:
+    world = World()
+    local = msgspec.structs.replace(target("local"), place=Place.ON_PREM)
+    world.targets = (target("a"), local)
+    world.price(a=DEAR, local=flat(Decimal(0), Decimal(0)))
+    refused = admitted(frugal(OverBudget.REFUSE))
+    assert (await world.stage.admit(refused)).reason is Reason.BUDGET_EXCEEDED
+    asked = admitted(frugal(OverBudget.ON_PREM))
+    decision = await world.stage.admit(asked)
+    assert (decision.verdict, decision.reason) == (Verdict.REROUTE, Reason.OVER_BUDGET)
+    assert decision.detail == {"scope": KEY, "period": "day", "unit": "nano_usd"}
+    assert asked.on_prem_only
+    assert asked.reservation.nano_usd == 0
+
+
+async def test_the_premises_are_no_way_around_a_budget_that_does_not_cover_them_either() -> None:
+    world = World()
+    world.targets = (target("a"), msgspec.structs.replace(target("local"), place=Place.ON_PREM))
+    world.price(a=DEAR, local=CHEAP)
+    assert (await world.stage.admit(admitted(frugal(OverBudget.ON_PREM)))).reason is Reason.BUDGET_EXCEEDED
+    world.targets = (target("a"),)
+    assert (await world.stage.admit(admitted(frugal(OverBudget.ON_PREM)))).reason is Reason.BUDGET_EXCEEDED
+
+
+async def test_what_a_call_took_of_its_target_s_limits_is_settled_with_what_was_used() -> None:
+    world = World()
+    asked = admitted(grant())
+    await world.stage.admit(asked)
+    settled: list[int] = []
+    asked.capacity = settled.append
+    await world.settled(asked)
+    assert settled == [0]

@@ -5,8 +5,11 @@ from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.identity import Classification
-from sluicegate.core.provider import Place, Target
+from sluicegate.core.provider import Place, Strategy, Target
 from sluicegate.routing.health import FAILURES, Health
+from sluicegate.routing.plan import Plan
+from sluicegate.routing.scores import Scores
+from sluicegate.routing.strategies import Weights
 from sluicegate.stages.s5_route import REMEMBERED, Route
 from tests.support.calls import target
 from tests.support.exchanges import admitted, grant
@@ -29,7 +32,11 @@ class Models:
 
 
 def route(*targets: Target, health: Health | None = None) -> Route:
-    return Route(Models(*targets), health or Health(), lambda: 0.0)
+    return Route(Models(*targets), health or Health(), plan())
+
+
+def plan(strategy: Strategy = Strategy.WEIGHTED) -> Plan:
+    return Plan(Scores(), lambda _target: 0, strategy, {}, Weights(), lambda: 0.0)
 
 
 def exchange(classification: Classification = Classification.INTERNAL) -> Exchange:
@@ -71,8 +78,11 @@ async def test_a_sick_deployment_on_the_premises_does_not_open_the_way_to_the_cl
     for _ in range(FAILURES):
         health.failed("local")
     asked = exchange(Classification.SENSITIVE)
-    await route(CLOUD, LOCAL, health=health).admit(asked)
-    assert asked.route == (LOCAL,)
+    decision = await route(CLOUD, LOCAL, health=health).admit(asked)
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.CIRCUIT_OPEN)
+    assert decision.detail == {"deployments": ("local",), "retry_after": 1}
+    assert asked.response_headers == {"retry-after": "1"}
+    assert not asked.knows("route")
     other = exchange()
     await route(CLOUD, LOCAL, health=health).admit(other)
     assert other.route == (CLOUD,)
@@ -86,7 +96,7 @@ async def test_an_unknown_model() -> None:
 
 async def test_the_same_way_is_decided_by_the_same_object_until_the_targets_change() -> None:
     models = Models(LOCAL)
-    stage = Route(models, Health(), lambda: 0.0)
+    stage = Route(models, Health(), plan())
     first = await stage.admit(exchange())
     assert await stage.admit(exchange()) is first
     assert (await stage.admit(exchange(Classification.SENSITIVE))).detail["classification"] == "sensitive"
@@ -99,10 +109,41 @@ async def test_the_same_way_is_decided_by_the_same_object_until_the_targets_chan
 
 async def test_ways_are_remembered_up_to_a_bound() -> None:
     models = Models()
-    stage = Route(models, Health(), lambda: 0.0)
+    stage = Route(models, Health(), plan())
     for n in range(REMEMBERED + 2):
         models._found = (msgspec.structs.replace(LOCAL, deployment=f"d{n}"),)
         asked = exchange()
         await stage.admit(asked)
         assert asked.route == models._found
     assert len(stage._ways) == 2
+
+
+async def test_a_throttled_deployment_is_tried_where_there_is_no_other() -> None:
+    health = Health(lambda: 0.0)
+    health.throttle("local", 9)
+    alone, asked = exchange(Classification.SENSITIVE), exchange()
+    stage = route(CLOUD, LOCAL, health=health)
+    await stage.admit(alone)
+    await stage.admit(asked)
+    assert (alone.route, asked.route) == ((LOCAL,), (CLOUD,))
+
+
+async def test_only_the_use_case_s_regions() -> None:
+    given = grant()
+    use_case = msgspec.structs.replace(given.use_case, regions=("eu-*",))
+    east, west = target(deployment="east", region="us-east"), target(deployment="west", region="eu-west")
+    asked = admitted(msgspec.structs.replace(given, use_case=use_case))
+    await route(east, west, LOCAL).admit(asked)
+    assert asked.route == (west,)
+
+
+async def test_a_strategy_that_measures_tells_how_they_stood() -> None:
+    scores = Scores(lambda: 0.0)
+    scores.answered("cloud", 2.0)
+    scores.answered("other", 1.0)
+    other = target(deployment="other")
+    arranging = Plan(scores, lambda _: 0, Strategy.WEIGHTED, {"m*": Strategy.LEAST_LATENCY}, Weights(), lambda: 0.5)
+    asked = exchange()
+    await Route(Models(CLOUD, other), Health(), arranging).admit(asked)
+    assert asked.route == (other, CLOUD)
+    assert asked.response_headers == {"x-sluicegate-route": "least_latency; other=1.000; cloud=2.000"}

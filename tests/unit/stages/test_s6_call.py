@@ -8,17 +8,22 @@ import pytest
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, DialectName
-from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
+from sluicegate.core.errors import Denied, UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
 from sluicegate.core.event import Event, frame, whole
-from sluicegate.core.exchange import Arrival, Exchange
-from sluicegate.core.identity import Budget, Period
+from sluicegate.core.exchange import Arrival, Exchange, Reservation
+from sluicegate.core.identity import Budget, Period, RateLimit
 from sluicegate.core.provider import Target
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.limits.capacity import Capacity
+from sluicegate.limits.rate import Rates
 from sluicegate.providers.scripted import Script, ScriptedProvider
+from sluicegate.routing.failures import elsewhere
 from sluicegate.routing.health import FAILURES, Health
+from sluicegate.routing.retries import SAVED, Retries
+from sluicegate.routing.scores import Scores
 from sluicegate.settings import Upstream as Bounds
-from sluicegate.stages.s6_call import Call, elsewhere
+from sluicegate.stages.s6_call import Call, Standing
 from tests.support import upstream
 from tests.support.calls import collect, target
 from tests.support.exchanges import grant
@@ -58,14 +63,19 @@ def exchange(
     asked.document = document
     asked.ask = spoken.read(document)
     asked.route = route
+    asked.reservation = Reservation(100, 0, 50)
     return asked
 
 
 def stage(
-    scripts: Mapping[str, Sequence[Script]], health: Health | None = None, **bounds: Any
+    scripts: Mapping[str, Sequence[Script]], health: Health | None = None, retry: float = 0, **bounds: Any
 ) -> tuple[Call, ScriptedProvider]:
+    """Without repeats, unless for `retry` seconds; their waits are drawn as 0."""
     provider = ScriptedProvider(scripts)
-    return Call({"scripted": provider}, DIALECTS, health or Health(lambda: 0.0), Bounds(**bounds)), provider
+    standing = Standing(
+        health or Health(lambda: 0.0), Scores(lambda: 0.0), Retries(0.1, retry, lambda: 0.0), Capacity(Rates(10))
+    )
+    return Call({"scripted": provider}, DIALECTS, standing, Bounds(**bounds)), provider
 
 
 async def read(call: Call, asked: Exchange) -> list[Event]:
@@ -206,7 +216,8 @@ async def test_failures_open_the_circuit_and_the_client_s_own_do_not() -> None:
     call, _ = stage({"c": [Script(refusal=limited)]}, health)
     with pytest.raises(UpstreamRejected):
         await read(call, exchange(C))
-    assert not health.available("c")
+    assert health.available("c")
+    assert health.throttled("c")
 
 
 async def test_an_error_in_mid_stream_ends_it() -> None:
@@ -359,3 +370,74 @@ async def test_what_is_called_goes_on_as_it_came() -> None:
     sent = provider.sent[0].request
     assert (sent.kind, sent.method, sent.tail) == ("multipart/form-data; boundary=x", "DELETE", "/resp_1")
     assert (sent.body, sent.model) == (b"form of other", "other")
+
+
+async def test_a_route_is_gone_again_after_failures_that_cost_nothing() -> None:
+    limited = Script(refusal=UpstreamRejected(429, b"", "x"))
+    call, _ = stage({"a": [limited, Script(batches=[[CHAT]])], "b": [UNREACHABLE]}, retry=5)
+    asked = exchange(A, B)
+    assert await read(call, asked) == [CHAT]
+    assert results(asked) == [("a", "upstream_rejected"), ("b", "upstream_unreachable"), ("a", "answered")]
+
+
+@pytest.mark.parametrize(
+    ("script", "retry"),
+    [
+        (Script(refusal=UpstreamTimeout("late")), 5),  # may have cost something
+        (Script(refusal=UpstreamRejected(400, b"", "x")), 5),  # the client's own
+        (Script(refusal=UpstreamRejected(429, b"", "x", headers={"retry-after": "6"})), 5),  # later than the time there is
+        (UNREACHABLE, 0),
+    ],
+)
+async def test_what_is_not_repeated(script: Script, retry: float) -> None:
+    call, provider = stage({"a": [script]}, retry=retry)
+    with pytest.raises(UpstreamError):
+        await read(call, exchange(A))
+    assert len(provider.sent) == 1
+
+
+async def test_attempts_bound_repeats_and_so_does_the_budget() -> None:
+    call, provider = stage({"*": [UNREACHABLE]}, retry=5, attempts=3)
+    many = [msgspec.structs.replace(A, deployment=str(n), circuit=str(n)) for n in range(100)]
+    for each in many:
+        with pytest.raises(UpstreamError):
+            await read(call, exchange(each))
+    # each call earns a tenth of a repeat, beside what was saved
+    assert len(many) + SAVED <= len(provider.sent) <= len(many) * 1.1 + SAVED
+
+
+async def test_a_circuit_that_has_opened_meanwhile_is_not_called_again() -> None:
+    call, provider = stage({"*": [UNREACHABLE]}, retry=5, attempts=20)
+    with pytest.raises(UpstreamError):
+        await read(call, exchange(A))
+    assert len(provider.sent) == FAILURES
+
+
+async def test_a_target_at_its_own_limit_is_passed_over() -> None:
+    limited = msgspec.structs.replace(A, rate=RateLimit(requests_per_minute=1))
+    call, _ = stage({"*": [Script(batches=[[CHAT]])]})
+    first, second, third = exchange(limited, B), exchange(limited, B), exchange(limited)
+    await read(call, first)
+    await read(call, second)
+    assert (first.target.deployment, second.target.deployment) == ("a", "b")
+    assert first.capacity is not None
+    assert second.capacity is None
+    with pytest.raises(Denied) as caught:
+        await read(call, third)
+    assert caught.value.status == 429
+    assert 1 <= int(caught.value.headers["retry-after"]) <= 61
+
+
+async def test_what_a_failed_call_took_of_its_target_s_limits_comes_back() -> None:
+    limited = msgspec.structs.replace(A, rate=RateLimit(tokens_per_minute=60, concurrent=1))
+    call, _ = stage({"a": [UNREACHABLE, UNREACHABLE, Script(batches=[[CHAT]])]})
+    for _ in range(2):
+        with pytest.raises(UpstreamError):
+            await read(call, exchange(limited))
+    asked = exchange(limited)
+    assert await read(call, asked) == [CHAT]
+    assert asked.capacity is not None
+    with pytest.raises(Denied):  # it is still under way
+        await read(call, exchange(limited))
+    asked.capacity(10)
+    assert await read(call, exchange(limited)) == [CHAT]

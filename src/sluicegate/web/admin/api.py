@@ -16,6 +16,7 @@ from sluicegate.web.admin.health import HealthRoutes
 from sluicegate.web.admin.keys import KeyRoutes
 from sluicegate.web.admin.playground import PlaygroundRoutes
 from sluicegate.web.admin.providers import ProviderRoutes
+from sluicegate.web.admin.routing import RoutingRoutes
 from sluicegate.web.admin.session import SessionRoutes
 from sluicegate.web.admin.teams import TeamRoutes
 from sluicegate.web.admin.use_cases import UseCaseRoutes
@@ -27,6 +28,7 @@ RESOURCES = (
     KeyRoutes,
     ProviderRoutes,
     DeploymentRoutes,
+    RoutingRoutes,
     PlaygroundRoutes,
     GuardrailRoutes,
     AuditRoutes,

@@ -7,16 +7,21 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import Connection
 
 from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.identity import UseCase
 from sluicegate.dlp.policies import Policies
 from sluicegate.identity.keyring import KeyRing, Reads
 from sluicegate.identity.passwords import Passwords
 from sluicegate.identity.sessions import Caller, Sessions
 from sluicegate.identity.throttle import LoginThrottle
+from sluicegate.routing.explain import Explanation
 from sluicegate.settings import Settings
 from sluicegate.store.declared import Resolve
 from sluicegate.web.trial import Trial
 
 T = TypeVar("T")
+
+Explain = Callable[[str, UseCase, bool], Explanation | None]
+"""Explains the route of a model for a use case, `True` for what is confined to the premises; None: no such model."""
 
 
 class Acts(Protocol):
@@ -49,6 +54,7 @@ class AdminContext:
     policies: Policies
     trial: Trial
     dialects: Mapping[DialectName, Dialect]
+    explain: Explain
     on_change: Callable[[], Awaitable[None]]
     """Called after every committed change of control data: compile anew what was compiled from it."""
     settings: Settings

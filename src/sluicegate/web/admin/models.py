@@ -1,13 +1,11 @@
 """What the admin API takes and gives. An unknown field is an error, and a field that a client may not set is one."""
 
 from datetime import datetime
-from ipaddress import ip_network
 from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
 
-from sluicegate.core.dialect import DialectName, Feature, SystemMode
-from sluicegate.core.identity import Classification
+from sluicegate.core.dialect import DialectName
 from sluicegate.core.provider import Place
 from sluicegate.identity.passwords import MAX_BYTES
 from sluicegate.objects import (
@@ -27,13 +25,13 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=
 Prompt = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Principal = Annotated[str, StringConstraints(pattern=r"^(user|service_account):[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
 EnvReference = Annotated[str, StringConstraints(pattern=r"^env:[A-Z][A-Z0-9_]{0,127}$")]
+Credentials = Annotated[tuple[EnvReference, ...], Field(max_length=32)]
 Address = Annotated[str, StringConstraints(min_length=1, max_length=2_048, pattern=r"^[!-~]+$")]
 Upstream = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 Region = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
 Small = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Output = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Wildcards = Annotated[tuple[Wildcard, ...], Field(max_length=1_000)]
-Networks = Annotated[tuple[str, ...], Field(max_length=1_000)]
 Budgets = Annotated[tuple[BudgetSpec, ...], Field(max_length=16)]
 
 SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"})
@@ -60,40 +58,6 @@ class TeamChange(Section):
     budgets: Budgets = ()
 
 
-class UseCaseChange(Section):
-    """What may change about a use case; each change is a new version. Only the fields that are sent change."""
-
-    purpose: Text = "-"
-    classification: Classification = Classification.INTERNAL
-    system_prompt: Prompt | None = None
-    system_mode: SystemMode = SystemMode.APPEND
-    models: Wildcards = ()
-    features: frozenset[Feature] = frozenset()
-    tools: Wildcards = ("*",)
-    networks: Networks = ()
-    guardrail: Name = "default"
-    rate: RateSpec = RateSpec()
-    active: bool = True
-
-    @field_validator("networks")
-    @classmethod
-    def _networks(cls, networks: tuple[str, ...]) -> tuple[str, ...]:
-        for network in networks:
-            try:
-                ip_network(network)
-            except ValueError:
-                raise ValueError("each is an IPv4 or IPv6 network, `10.1.0.0/16`") from None
-        return networks
-
-
-class UseCaseNew(UseCaseChange):
-    """A new use case, in its team's organisation."""
-
-    team_id: Id
-    name: Name
-    purpose: Text
-
-
 class KeyNew(Section):
     """A new virtual key, bound for good to one use case (and its team) and one user or service account."""
 
@@ -118,14 +82,15 @@ class ProviderNew(ProviderSpec):
     base_url: Address | None = None
     region: Region = ""
     credential: EnvReference | None = None
+    credentials: Credentials = ()
     headers: Annotated[dict[str, str], Field(max_length=32)] = {}
 
-    @field_validator("credential")
+    @field_validator("credential", "credentials")
     @classmethod
-    def _credential(cls, credential: str | None) -> str | None:
-        if credential is not None and credential.startswith("env:SLUICEGATE_"):
+    def _credential(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        if any(one.startswith("env:SLUICEGATE_") for one in ((given,) if isinstance(given, str) else given or ())):
             raise ValueError("a setting of the gateway is no provider's credential")
-        return credential
+        return given
 
     @field_validator("headers")
     @classmethod
@@ -145,6 +110,7 @@ class ProviderChange(Section):
     dialects: Annotated[tuple[DialectName, ...], Field(min_length=1)] | None = None
     base_url: Address | None = None
     credential: EnvReference | None = None
+    credentials: Credentials = ()
     headers: Annotated[dict[str, str], Field(max_length=32)] = {}
     place: Place | None = None
     region: Region = ""
@@ -168,6 +134,7 @@ class DeploymentChange(Section):
     order: Small = 0
     weight: Annotated[int, Field(ge=0, le=1_000)] = 1
     max_output_tokens: Output = 32_768
+    rate: RateSpec = RateSpec()
     price: PriceSpec | None = None
 
 
@@ -217,27 +184,6 @@ class Team(Owned):
     budgets: list[BudgetSpec]
 
 
-class UseCase(Owned):
-    """The approved binding that a virtual key carries."""
-
-    id: str
-    organisation_id: str
-    team_id: str
-    name: str
-    version: int
-    purpose: str
-    classification: Classification
-    system_prompt: str | None
-    system_mode: SystemMode
-    models: list[str]
-    features: list[Feature]
-    tools: list[str]
-    networks: list[str]
-    guardrail: str
-    rate: RateSpec
-    active: bool
-
-
 class Key(Owned):
     """A virtual key, by everything but itself."""
 
@@ -271,6 +217,7 @@ class Provider(Owned):
     dialects: list[str]
     base_url: str
     credential: str | None
+    credentials: list[str]
     headers: dict[str, str]
     place: str
     region: str
@@ -289,6 +236,7 @@ class Deployment(Owned):
     order: int
     weight: int
     max_output_tokens: int
+    rate: RateSpec
     price: dict[str, str | None] | None
 
 
@@ -349,12 +297,6 @@ class Teams(Page):
     """A page of teams."""
 
     items: list[Team]
-
-
-class UseCases(Page):
-    """A page of use cases."""
-
-    items: list[UseCase]
 
 
 class Keys(Page):

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from sluicegate.core.ids import new_id
 from sluicegate.store import tables
-from sluicegate.web.admin import models
+from sluicegate.web.admin import models, use_case_models
 from sluicegate.web.admin.context import AdminContext
 from sluicegate.web.admin.guarded import Current
 from sluicegate.web.admin.problems import Problem
@@ -25,10 +25,10 @@ class UseCaseRoutes:
     def register(self, app: FastAPI) -> None:
         """Add the routes."""
         add = app.add_api_route
-        add(PATH, self.list, methods=["GET"], response_model=models.UseCases)
-        add(PATH, self.create, methods=["POST"], status_code=201, response_model=models.UseCase)
-        add(f"{PATH}/{{id}}", self.get, methods=["GET"], response_model=models.UseCase)
-        add(f"{PATH}/{{id}}", self.change, methods=["PATCH"], response_model=models.UseCase)
+        add(PATH, self.list, methods=["GET"], response_model=use_case_models.UseCases)
+        add(PATH, self.create, methods=["POST"], status_code=201, response_model=use_case_models.UseCase)
+        add(f"{PATH}/{{id}}", self.get, methods=["GET"], response_model=use_case_models.UseCase)
+        add(f"{PATH}/{{id}}", self.change, methods=["PATCH"], response_model=use_case_models.UseCase)
 
     async def list(
         self, caller: Current, cursor: Cursor = None, limit: Limit = 100, team_id: models.Id | None = None
@@ -39,12 +39,12 @@ class UseCaseRoutes:
         )
         return {"items": [shown(row) for row in rows], "next": after}
 
-    async def create(self, caller: Current, body: models.UseCaseNew) -> Record:
+    async def create(self, caller: Current, body: use_case_models.UseCaseNew) -> Record:
         """Make a use case, at version 1, for a team within the caller's reach."""
         context = self._context
         team = await context.database.read(lambda connection: find(connection, tables.team, body.team_id, caller))
         row: dict[str, Any] = {
-            **_stored(body, set(models.UseCaseNew.model_fields)),
+            **_stored(body, set(use_case_models.UseCaseNew.model_fields)),
             "id": new_id(),
             "organisation_id": team["organisation_id"],
             "version": 1,
@@ -62,7 +62,7 @@ class UseCaseRoutes:
         """One use case."""
         return await self._context.database.read(lambda connection: shown(find(connection, tables.use_case, id, caller)))
 
-    async def change(self, caller: Current, id: str, body: models.UseCaseChange) -> Record:
+    async def change(self, caller: Current, id: str, body: use_case_models.UseCaseChange) -> Record:
         """Change the fields that are sent: a new version, which every key of the use case follows at once."""
         context, table = self._context, tables.use_case
         before = await context.database.read(lambda connection: find_writable(connection, table, id, caller))
@@ -78,7 +78,7 @@ class UseCaseRoutes:
         return await context.change(caller, "use_case.change", f"use_case:{id}", before["organisation_id"], change)
 
 
-def _stored(body: models.UseCaseChange, fields: set[str]) -> dict[str, Any]:
+def _stored(body: use_case_models.UseCaseChange, fields: set[str]) -> dict[str, Any]:
     values = body.model_dump(mode="json", include=fields)
     if "features" in values:
         values["features"] = sorted(values["features"])
