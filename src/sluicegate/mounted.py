@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping
 
 from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.web.surface import Surface
 
 OPENAI = "/openai"
 ANTHROPIC = "/anthropic"
+GEMINI = "/gemini"
 """Each API also stands below its vendor's name, for tools that set a base URL for each vendor."""
 
 
@@ -17,6 +19,8 @@ def surfaces() -> tuple[Surface, ...]:
     return (
         *Surface("POST", "/v1/chat/completions", OpenAIChat()).below(OPENAI),
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
+        *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
+        *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),
     )
 
 

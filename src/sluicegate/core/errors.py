@@ -54,7 +54,7 @@ STATUS: Mapping[Reason, int] = {
 """The HTTP status of a reason; one that is not listed is 400."""
 
 EXPLAINED: Mapping[Reason, str] = {
-    Reason.NO_CREDENTIAL: "No virtual key. Send it as `Authorization: Bearer`, `x-api-key` or `X-Sluicegate-Key`.",
+    Reason.NO_CREDENTIAL: "No virtual key. Send it as `Authorization: Bearer`, `x-api-key` or `x-goog-api-key`.",
     Reason.KEY_MALFORMED: "This is no virtual key: one begins with `sk-sg-` and carries a checksum.",
     Reason.KEY_UNKNOWN: "This virtual key is not known here.",
     Reason.KEY_REVOKED: "This virtual key was revoked.",

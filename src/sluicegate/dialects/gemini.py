@@ -9,12 +9,14 @@ from collections.abc import Sequence
 
 import msgspec
 
+from sluicegate.core.arguments import Arguments
 from sluicegate.core.dialect import BOUNDS, Ask, Bounds, DialectName, Json, Piece, Reading, SystemEdit, SystemMode
 from sluicegate.core.errors import GatewayError, UpstreamRejected
 from sluicegate.core.event import Event, JsonArray, frame
 from sluicegate.core.usage import Usage
 from sluicegate.dialects import gemini_request
 from sluicegate.dialects.answers import document_of, tokens
+from sluicegate.dialects.checks import wrong
 from sluicegate.dialects.gemini_errors import status
 from sluicegate.dialects.gemini_event import GeminiTold, candidates_of, told
 from sluicegate.dialects.gemini_names import OWN, spelling
@@ -36,6 +38,20 @@ class Gemini:
         self._model = model
         self._stream = stream
         self.framing = JsonArray() if stream and array else None
+
+    @classmethod
+    def asked(cls, arguments: Arguments) -> "Gemini":
+        """The dialect of a request to `:generateContent`."""
+        return cls(arguments.path["model"])
+
+    @classmethod
+    def streamed(cls, arguments: Arguments) -> "Gemini":
+        """The dialect of a request to `:streamGenerateContent`. Raises InvalidRequest for a form that is not spoken here."""
+        parameters = arguments.parameters()
+        forms = {*parameters.get("alt", ()), *parameters.get("$alt", ())}
+        if not forms <= {"sse", "json"} or len(forms) > 1:
+            raise wrong("alt", "`sse` or `json`")
+        return cls(arguments.path["model"], stream=True, array="sse" not in forms)
 
     def read(self, document: Json) -> Ask:
         """See `Dialect.read`."""
@@ -92,8 +108,8 @@ class Gemini:
     def usage(self, event: Event, known: Usage) -> Usage:
         """The counts of `usageMetadata`, which are cumulative; untrue ones change nothing.
 
-        Gemini counts thoughts beside the answer's other tokens, and what its own tools read beside the prompt; `Usage.output`
-        and `Usage.input` include them. Cached tokens are counted within the prompt.
+        Gemini counts thoughts beside the answer's other tokens, and what its own tools read beside the prompt: `Usage`
+        includes them. Cached tokens are counted within the prompt.
         """
         known_event = event.told
         seen = known_event if type(known_event) is GeminiTold else told(event)

@@ -1,4 +1,4 @@
-"""Names in Gemini's documents: each field has two, `systemInstruction` and `system_instruction`, and lists of one may be bare.
+"""Names in Gemini's documents: each field has two, `systemInstruction` and `system_instruction`; a list of one may be bare.
 
 Source: protobuf.dev/programming-guides/json (a parser takes a field's lowerCamelCase name and its own), and the examples of
 ai.google.dev, in which an object stands where a list of objects is meant.

@@ -114,7 +114,7 @@ _content = fields({"role": words("user", "model", "function"), "parts": each(_pa
 _PLACES = {"user": Place.USER, "model": Place.ASSISTANT, "function": Place.TOOL_RESULT, None: Place.USER}
 
 
-def _turn(value: Any, holder: Any, key: Any, place: Place, out: Reading) -> None:
+def _turn(value: Any, holder: Any, key: Any, _: Place, out: Reading) -> None:
     """A content at the place its role says."""
     role = value.get("role") if type(value) is dict else ""
     at = _PLACES.get(role, Place.OTHER) if role is None or type(role) is str else Place.OTHER

@@ -1,7 +1,8 @@
 """Where a request carries its virtual key: `X-Sluicegate-Key`, `Authorization: Bearer`, `x-api-key`, `api-key` or
 `x-goog-api-key`.
 
-A credential anywhere else (query string, cookie, body) is no credential. Nothing is trimmed: HTTP has already taken the
+A key in the path or query reaches this as one of these headers, where a surface takes it (`web/llm.py`). A credential
+anywhere else (cookie, body) is no credential. Nothing is trimmed: HTTP has already taken the
 white space around a header's value, and what is left is either a key or not one.
 """
 

@@ -51,7 +51,7 @@ _TRAVELLING = (
 (`traceparent`: also where they speak different ones), and how each must read to travel on."""
 
 _UNMARKED = frozenset({DialectName.GEMINI})
-"""Dialects in whose streams no event says that it is the last: once a reason to finish was given, the connection's end does."""
+"""Dialects in whose streams no event says that it is the last: after a reason to finish, the connection's end does."""
 
 _EMPTY = (b"", b"[DONE]")
 
@@ -274,7 +274,7 @@ class Opened:
         return self._to_the_end(answer) if self._dialect.name in _UNMARKED else answer.read()
 
     async def _to_the_end(self, answer: Answer) -> Sequence[Event]:
-        """The next events; with a reason to finish among them, all that come before the connection's end, the last marked."""
+        """The next events; with a reason to finish among them, all that still come, the last of them marked."""
         batch = await answer.read()
         if not any(event.framed and self._dialect.finish(event) is not None for event in batch):
             return batch
@@ -284,6 +284,7 @@ class Opened:
                 events += batch
         except UpstreamError:
             pass  # the answer is whole: nothing had to follow
+        self._answer = None
         last = max(index for index, event in enumerate(events) if event.data)
         events[last].last = True
         return events[: last + 1]

@@ -29,6 +29,9 @@ ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "anthropic-version",
 """The headers that the stages and the audit log ask for; clients send four times as many, and these alone go on."""
 KEY_HEADER = "x-sluicegate-key"
 """A virtual key in the path says what this header would."""
+GOOGLE_HEADER = "x-goog-api-key"
+QUERY_KEY = b"key="
+"""In a query, where there may be a virtual key; only surfaces with a dialect for each request look into it."""
 _ASKED = {name.encode("ascii"): name for name in ASKED}
 
 
@@ -68,6 +71,8 @@ class Llm:
                 Reason.OVERLOADED, "Too many exchanges are under way.", headers={"retry-after": "1"}
             )
         exchange = Exchange(new_id(), dialect, arrival)
+        if dialect is not surface.dialect:
+            exchange.framing = getattr(dialect, "framing", None)
         reply = Reply(exchange, client)
         client.cancel_when_gone()
         self._under_way += 1
@@ -101,10 +106,21 @@ def _argued(found: Mount | Found, surface: Surface, scope: Scope, arrival: Arriv
     if not surface.body:
         arrival.read = arguments.body
     try:
+        if QUERY_KEY in arguments.query:
+            arrival.headers = _with_query_key(arguments)
         return surface.dialect_for(arguments)
     except InvalidRequest as error:
         arrival.fault = error
         return surface.dialect
+
+
+def _with_query_key(arguments: Arguments) -> dict[str, str]:
+    """The headers, with the keys of the query (`?key=`, as Google's APIs take them) in the one that says the same."""
+    headers = dict(arguments.headers)
+    for key in arguments.parameters().get("key", ()):
+        shown = headers.get(GOOGLE_HEADER)
+        headers[GOOGLE_HEADER] = key if shown in (None, key) else f"{shown}, {key}"
+    return headers
 
 
 def _headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:

@@ -32,10 +32,10 @@ def check_head(
 ) -> tuple[str, bytes, bytes]:
     """The decoded path, the path as sent and the query; raises Refused for a head that is well-formed and yet not served.
 
-    `hosted` says whether there was a Host header. What is served is remembered, since clients ask for few things; not a
-    path that holds a virtual key.
+    `hosted` says whether there was a Host header. What is served is remembered, since clients ask for few things; not what
+    may hold a virtual key, in its path or query.
     """
-    check = _check_head if url.startswith(_BY_KEY) else _remembered
+    check = _check_head if url.startswith(_BY_KEY) or b"key=" in url else _remembered
     return check(method, version, url, hosted, chunked, upgrade)
 
 

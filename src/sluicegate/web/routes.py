@@ -71,6 +71,8 @@ _OWN, _ALL, _SHARED = TenantScope.ORGANISATION, TenantScope.INSTALLATION, Tenant
 ROUTES: tuple[Route, ...] = (
     *_llm("POST", "/v1/chat/completions", "/openai"),
     *_llm("POST", "/v1/messages", "/anthropic"),
+    *_llm("POST", "/v1beta/models/{model:path}:generateContent", "/gemini"),
+    *_llm("POST", "/v1beta/models/{model:path}:streamGenerateContent", "/gemini"),
     *_llm("POST", "/k/{key}/{surface:path}"),
     *_llm("GET", "/k/{key}/{surface:path}"),
     *_llm("DELETE", "/k/{key}/{surface:path}"),

@@ -1,7 +1,9 @@
+import json
+
 import pytest
 
 from sluicegate.core.errors import UpstreamError
-from sluicegate.core.event import Event, frame, sse, whole
+from sluicegate.core.event import Event, JsonArray, frame, sse, whole
 
 
 def test_an_untouched_event_keeps_its_bytes() -> None:
@@ -47,3 +49,21 @@ def test_its_text_shows_nothing_of_the_answer() -> None:
 
 def test_an_event_is_equal_to_itself_alone() -> None:
     assert Event(b"a", b"a") != Event(b"a", b"a")
+
+
+def test_an_array_holds_every_event_and_is_whole_json() -> None:
+    framing = JsonArray()
+    events = [sse({"n": 1}), Event(b"\n", b""), sse({"n": 2}, "named")]
+    events[2].last = True
+    framing.frame(events[:1])
+    framing.frame(events[1:])
+    assert [event.raw for event in events] == [b'[{"n":1}', b"\n", b',\r\n{"n":2}]']
+    assert json.loads(b"".join(event.raw for event in events)) == [{"n": 1}, {"n": 2}]
+
+
+def test_an_array_ends_with_an_error_begun_or_not() -> None:
+    framing = JsonArray()
+    assert framing.end(b'{"error":{}}') == b'[{"error":{}}]'
+    framing = JsonArray()
+    framing.frame([event := sse({"n": 1})])
+    assert json.loads(event.raw + framing.end(b"{}")) == [{"n": 1}, {}]

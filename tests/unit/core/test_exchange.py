@@ -2,7 +2,7 @@ from hashlib import sha256
 
 import pytest
 
-from sluicegate.core.event import sse
+from sluicegate.core.event import JsonArray, sse
 from sluicegate.core.exchange import Arrival, Exchange, Once, Outcome
 from sluicegate.dialects.openai_chat import OpenAIChat
 
@@ -41,3 +41,13 @@ def test_the_answers_digest_is_of_the_released_bytes() -> None:
     whole = b"".join(event.raw for event in events)
     assert exchange.answer_digest.digest() == sha256(whole).digest()
     assert exchange.answer_bytes == len(whole)
+
+
+def test_the_digest_is_of_the_form_in_which_events_leave() -> None:
+    exchange = make()
+    exchange.framing = JsonArray()
+    events = [sse({"a": 1}), sse({"b": 2})]
+    events[1].last = True
+    exchange.note_released(events[:1])
+    exchange.note_released(events[1:])
+    assert exchange.answer_digest.digest() == sha256(b'[{"a":1},\r\n{"b":2}]').digest()

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Ask
-from sluicegate.core.errors import GatewayError, UpstreamRejected
+from sluicegate.core.errors import GatewayError, InvalidRequest, UpstreamRejected
 from sluicegate.core.event import Event, sse, whole
 from sluicegate.core.usage import Usage
 from sluicegate.dialects.gemini import Gemini
@@ -33,7 +34,7 @@ def test_a_bound_stands_in_the_settings_once() -> None:
 
 
 def test_thoughts_are_output_and_what_tools_read_is_input() -> None:
-    report = {
+    report: Any = {
         "promptTokenCount": 10,
         "cachedContentTokenCount": 4,
         "candidatesTokenCount": 5,
@@ -123,3 +124,11 @@ def test_an_array_that_nothing_ends_before_its_end() -> None:
     events[2].last = True
     framing.frame(events)
     assert json.loads(b"".join(event.raw for event in events)) == [{"n": 1}, {"n": 2}]
+
+
+def test_the_path_and_query_make_the_dialect() -> None:
+    assert Gemini.asked(Arguments({"model": "m"}, b"", {})).read({"contents": {"parts": {"text": "a"}}}).model == "m"
+    assert Gemini.streamed(Arguments({"model": "m"}, b"alt=sse", {})).framing is None
+    assert Gemini.streamed(Arguments({"model": "m"}, b"$alt=json", {})).framing is not None
+    with pytest.raises(InvalidRequest):
+        Gemini.streamed(Arguments({"model": "m"}, b"alt=proto", {}))

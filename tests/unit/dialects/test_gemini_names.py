@@ -40,7 +40,8 @@ def test_the_name_that_stands_is_kept() -> None:
 def test_an_object_may_stand_for_a_list_of_one() -> None:
     assert items({"parts": {"text": "a"}}, "parts") == [{"text": "a"}]
     assert items({"parts": None}, "parts") == []
-    for value in ("a", [1], [[{}]]):
+    wrong: list[Any] = ["a", [1], [[{}]]]
+    for value in wrong:
         with pytest.raises(InvalidRequest):
             items({"parts": value}, "parts")
 

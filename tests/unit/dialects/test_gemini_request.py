@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from sluicegate.core.dialect import Ask, Feature, SystemMode
+from sluicegate.core.dialect import Ask, Feature, Json, SystemMode
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.dialects.gemini_request import bind_system, read
 
@@ -131,7 +131,7 @@ def test_the_model_may_be_said_again() -> None:
 
 
 def test_the_prompt_comes_first_and_the_clients_own_stays_behind_or_goes() -> None:
-    document = {"system_instruction": {"role": "user", "parts": {"text": "own"}}}
+    document: Json = {"system_instruction": {"role": "user", "parts": {"text": "own"}}}
     edit = bind_system(document, "ours", SystemMode.APPEND)
     assert document == {"system_instruction": {"role": "user", "parts": [{"text": "ours"}, {"text": "own"}]}}
     assert (edit.injected, edit.appended) == (True, 1)

@@ -9,11 +9,12 @@ import pytest
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import Denied, UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
-from sluicegate.core.event import Event, frame, whole
+from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange, Reservation
 from sluicegate.core.identity import Budget, Period, RateLimit
 from sluicegate.core.provider import Target
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Rates
@@ -441,3 +442,42 @@ async def test_what_a_failed_call_took_of_its_target_s_limits_comes_back() -> No
         await read(call, exchange(limited))
     asked.capacity(10)
     assert await read(call, exchange(limited)) == [CHAT]
+
+
+GEMINI = Gemini("m", stream=True)
+G = msgspec.structs.replace(A, dialects=(DialectName.GEMINI,), upstream_model="gemini-x")
+
+
+def chunk(text: str = "", finish: str | None = None) -> Event:
+    candidate = {"content": {"parts": [{"text": text}], "role": "model"}, **({"finishReason": finish} if finish else {})}
+    return sse({"candidates": [candidate]})
+
+
+def gemini() -> Exchange:
+    asked = Exchange("e" * 32, GEMINI, Arrival("/v1beta/x", "127.0.0.1", {}, b'{"contents": [{"parts":[{"text":"a"}]}]}'))
+    asked.grant = grant()
+    asked.document = json.loads(asked.arrival.body)
+    asked.ask = GEMINI.read(asked.document)
+    asked.route = (G,)
+    return asked
+
+
+@pytest.mark.parametrize("failure", [None, UpstreamError(Reason.UPSTREAM_RESET, "x")])
+async def test_without_a_mark_of_the_end_the_connections_end_after_a_reason_is_one(failure: UpstreamError | None) -> None:
+    late = sse({"usageMetadata": {"promptTokenCount": 3, "candidatesTokenCount": 2}})
+    batches = [[chunk("a")], [chunk("b", "STOP")], [late, Event(b": bye\n\n", b"")]]
+    call, provider = stage({"*": [Script(batches=batches, failure=failure)]})
+    asked = gemini()
+    out = await read(call, asked)
+    assert [(GEMINI.ended(event), event.data[:14]) for event in out] == [
+        (False, b'{"candidates":'),
+        (False, b'{"candidates":'),
+        (True, b'{"usageMetadat'),
+    ]
+    assert (asked.usage.input, asked.usage.output, asked.finish) == (3, 2, "STOP")
+    assert (provider.sent[0].request.model, provider.sent[0].request.body) == ("gemini-x", asked.arrival.body)
+
+
+async def test_without_a_reason_to_finish_there_is_no_end() -> None:
+    call, _ = stage({"*": [Script(batches=[[chunk("a")], [chunk("b")]])]})
+    assert not any(GEMINI.ended(event) for event in await read(call, gemini()))

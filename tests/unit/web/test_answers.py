@@ -3,7 +3,7 @@ from typing import Any
 
 from sluicegate.core.decision import Decision, Reason, Verdict, deny
 from sluicegate.core.errors import Denied, UpstreamRejected
-from sluicegate.core.event import Event, frame, sse, whole
+from sluicegate.core.event import Event, JsonArray, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.web.answers import Reply
@@ -160,3 +160,17 @@ async def test_a_value_with_a_line_break_is_one_line_too_many() -> None:
     await Reply(exchange, client).events([whole({})], True)
     _, head, lines, _ = client.begun[0]
     assert lines < head.count(b"\n")
+
+
+async def test_a_stream_without_server_sent_events_is_one_array() -> None:
+    sent, exchange = Sent(), make()
+    exchange.framing = JsonArray()
+    reply = Reply(exchange, relay(sent))
+    events = [sse({"a": 1}), sse({"b": 2})]
+    events[1].last = True
+    exchange.note_released(events)
+    await reply.events(events[:1], False)
+    await reply.events(events[1:], True)
+    assert sent.headers["content-type"] == "application/json; charset=utf-8"
+    assert "content-length" not in sent.headers
+    assert json.loads(sent.body) == [{"a": 1}, {"b": 2}]

@@ -10,6 +10,7 @@ from sluicegate.core.decision import Reason, deny
 from sluicegate.core.errors import Denied, GatewayError, InvalidRequest
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.vault import SESSION_HEADER
 from sluicegate.identity import credentials
@@ -256,3 +257,41 @@ async def test_a_server_that_stops_cancels_as_usual() -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+GEMINI = Mount(Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed))
+
+
+async def asked(query: bytes, **headers: str) -> Exchange:
+    pipeline = Fake(answer)
+    raw = [(b"content-type", b"application/json")]
+    raw += [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    found = Found(GEMINI, {"model": "gemini-x"})
+    await Llm(pipeline, Server())(found, scope(query_string=query, headers=raw), receive, Sent())
+    return pipeline.exchanges[0]
+
+
+@pytest.mark.parametrize(
+    ("query", "headers", "found"),
+    [
+        (b"key=sk-1&alt=sse", {}, "sk-1"),
+        (b"alt=sse&key=sk-1", {"x_goog_api_key": "sk-1"}, "sk-1"),
+        (b"key=sk-1", {"x_goog_api_key": "sk-2"}, "sk-2, sk-1"),
+        (b"key=sk-1&key=sk-2", {}, "sk-1, sk-2"),
+        (b"alt=sse", {"x_goog_api_key": "sk-2"}, "sk-2"),
+        (b"monkey=1", {}, None),
+    ],
+)
+async def test_a_key_in_the_query_counts_as_one_in_the_header(
+    query: bytes, headers: dict[str, str], found: str | None
+) -> None:
+    exchange = await asked(query, **headers)
+    assert exchange.arrival.headers.get("x-goog-api-key") == found
+    assert "sk-1" not in exchange.arrival.surface
+
+
+async def test_a_stream_is_events_or_one_array() -> None:
+    assert (await asked(b"alt=sse")).framing is None
+    assert (await asked(b"")).framing is not None
+    for query in (b"alt=proto", b"alt=sse&$alt=json", b"key=%"):
+        assert isinstance((await asked(query)).arrival.fault, InvalidRequest)
