@@ -32,7 +32,7 @@ from sluicegate.limits.capacity import TARGETS as CAPACITY_TARGETS
 from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.prices import flat
 from sluicegate.limits.rate import Rates
-from sluicegate.mounted import spoken, surfaces
+from sluicegate.mounted import own_answers, spoken, surfaces
 from sluicegate.pipeline import Pipeline
 from sluicegate.providers import ollama
 from sluicegate.providers.pool import Pool
@@ -167,7 +167,7 @@ class Gateway:
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
-        call = Call(self.providers, self._dialects, self._standing, settings.upstream)
+        call = Call(self.providers, self._dialects, self._standing, settings.upstream, own_answers(self.catalog))
         return Pipeline(
             (
                 Authenticate(self.keyring),

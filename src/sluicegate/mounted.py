@@ -1,17 +1,35 @@
-"""Every route at which clients speak a dialect. What is not inspected is not mounted."""
+"""Every route at which clients speak a dialect, and what the gateway answers there by itself.
+
+What is not inspected is not mounted.
+"""
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 
+from sluicegate.core.arguments import Arguments
+from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.errors import InvalidRequest
+from sluicegate.core.event import Event, whole
+from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
+from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.routing import askable
+from sluicegate.stages.s6_call import Own
 from sluicegate.web.surface import Surface
 
 OPENAI = "/openai"
 ANTHROPIC = "/anthropic"
 GEMINI = "/gemini"
 """Each API also stands below its vendor's name, for tools that set a base URL for each vendor."""
+
+PATTERNS_HEADER = "x-sluicegate-model-patterns"
+"""Tells which names may be asked for as well, where a list of models cannot name them."""
+
+_OPENAI_MODELS = OpenAIModels()
+_ANTHROPIC_MODELS = AnthropicModels()
 
 
 def surfaces() -> tuple[Surface, ...]:
@@ -21,9 +39,43 @@ def surfaces() -> tuple[Surface, ...]:
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
         *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
         *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),
+        *_models("/v1/models"),
+        *_models("/v1/models/{model:path}"),
     )
 
 
 def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:
     """The dialects of `mounted` by their names; of one whose requests have each their own, the one that all share."""
     return {surface.dialect.name: surface.dialect for surface in mounted}
+
+
+def own_answers(catalog: askable.Models) -> Mapping[DialectName, Own]:
+    """What the gateway answers by itself."""
+    return {dialect.name: partial(_list_models, catalog, dialect) for dialect in (_OPENAI_MODELS, _ANTHROPIC_MODELS)}
+
+
+def _models(path: str) -> tuple[Surface, ...]:
+    """A list of models, or one: both vendors have the path, and Anthropic's clients tell a version."""
+    return (
+        Surface("GET", path, _OPENAI_MODELS, _form, body=False),
+        Surface("GET", OPENAI + path, _OPENAI_MODELS, body=False),
+        Surface("GET", ANTHROPIC + path, _ANTHROPIC_MODELS, body=False),
+    )
+
+
+def _form(arguments: Arguments) -> Models:
+    return _ANTHROPIC_MODELS if "anthropic-version" in arguments.headers else _OPENAI_MODELS
+
+
+def _list_models(catalog: askable.Models, dialect: Models, exchange: Exchange) -> Event:
+    """The models of the caller's use case, or the one that the path names."""
+    document, use_case = exchange.document, exchange.grant.use_case
+    if "{" in exchange.arrival.surface:
+        model = askable.one(catalog, use_case, document[MODEL])
+        if model is None:
+            raise InvalidRequest(Reason.MODEL_UNKNOWN, "There is no model of this name.", field="model")
+        return whole(dialect.one(model))
+    found = askable.askable(catalog, use_case)
+    if found.patterns:
+        exchange.response_headers[PATTERNS_HEADER] = ", ".join(found.patterns)
+    return whole(dialect.page(found.models, document))

@@ -29,6 +29,9 @@ class DialectName(StrEnum):
     GEMINI = "gemini"
     GEMINI_COUNT_TOKENS = "gemini_count_tokens"
     GEMINI_EMBED = "gemini_embed"
+    OPENAI_MODELS = "openai_models"
+    ANTHROPIC_MODELS = "anthropic_models"
+    GEMINI_MODELS = "gemini_models"
 
 
 MODEL_IN_ADDRESS = frozenset((DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS, DialectName.GEMINI_EMBED))
@@ -73,6 +76,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """What a request asks for, as far as governance must know."""
 
     model: str
+    """The name that is asked for; empty where none is, and the gateway answers by itself (a list of models)."""
     stream: bool
     max_tokens: int | None
     """The client's own bound on output tokens, for each choice."""

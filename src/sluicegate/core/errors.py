@@ -20,6 +20,7 @@ from sluicegate.core.decision import Decision, Reason
 STATUS: Mapping[Reason, int] = {
     Reason.ROUTE_UNKNOWN: 404,
     Reason.METHOD_NOT_ALLOWED: 405,
+    Reason.MODEL_UNKNOWN: 404,
     Reason.TOO_LARGE: 413,
     Reason.UNSUPPORTED_MEDIA_TYPE: 415,
     Reason.NO_CREDENTIAL: 401,

@@ -66,6 +66,10 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     system_mode: SystemMode
     models: re.Pattern[str]
     """Full match of the names that may be asked for."""
+    names: tuple[str, ...] = ()
+    """Those of the names that hold no wildcard."""
+    wildcards: tuple[str, ...] = ()
+    """The others."""
     features: frozenset[Feature]
     tools: re.Pattern[str] | None
     """Full match of the tool names that may be declared; None allows each once TOOLS is allowed."""

@@ -30,6 +30,8 @@ def use_case(row: Mapping[str, Any] | RowMapping) -> UseCase:
         system_prompt=row["system_prompt"],
         system_mode=SystemMode(row["system_mode"]),
         models=wildcards(row["models"]),
+        names=tuple(name for name in row["models"] if "*" not in name),
+        wildcards=tuple(name for name in row["models"] if "*" in name),
         features=frozenset(Feature(feature) for feature in row["features"]),
         tools=None if "*" in tools else wildcards(tools),
         networks=tuple(ip_network(network) for network in row["networks"]),

@@ -121,6 +121,10 @@ class Catalog:
         offered = [Listed(name, t.provider, 0) for name, t in self._offered.items() if name not in self._exact]
         return (*self._listed, *offered)
 
+    def patterns(self) -> tuple[str, ...]:
+        """The names with wildcards that deployments have."""
+        return tuple(pattern for pattern, _ in self._patterns)
+
     def _targets(self, row: Row[tuple[object, ...]], credentials: dict[str, Credential]) -> list[Target]:
         """One target for each credential of the deployment's provider."""
         references: list[str | None] = list(row.credentials) or [row.credential]

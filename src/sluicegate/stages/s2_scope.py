@@ -76,7 +76,7 @@ def _scoped(use_case: str, version: int, edit: SystemEdit) -> Decision:
 
 
 def _refusal(binding: UseCase, ask: Ask) -> Decision | None:
-    if len(ask.model) > MAX_NAME or binding.models.fullmatch(ask.model) is None:
+    if ask.model and (len(ask.model) > MAX_NAME or binding.models.fullmatch(ask.model) is None):
         return deny(Reason.MODEL_NOT_ALLOWED, use_case=binding.name, model=named(ask.model))
     if ask.features and not ask.features <= binding.features:
         excess = tuple(sorted(ask.features - binding.features))

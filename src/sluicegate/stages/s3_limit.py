@@ -18,13 +18,15 @@ from sluicegate.core.provider import Place, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
 from sluicegate.limits.budget import Claim, Exceeded, Ledger
-from sluicegate.limits.prices import MEDIA, PREMIUM, Offer, PriceBook
+from sluicegate.limits.prices import MEDIA, PREMIUM, Offer, PriceBook, Quote
 from sluicegate.limits.rate import Hold, Rates, Refusal
 from sluicegate.settings import Limits
 
 ANSWERED = Outcome.ANSWERED
 ANTHROPIC = DialectName.ANTHROPIC_MESSAGES
 
+NOTHING = Quote((), (), None)
+"""The prices of what the gateway answers by itself."""
 RESERVED = Decision(Verdict.ALLOW, Reason.RESERVED)
 """How much is in `exchange.reservation`."""
 
@@ -91,7 +93,7 @@ class Limit(Passive):
         grant: Grant = known["grant"]
         ask: Ask = known["ask"]
         plan = self._ledger.plan(grant) or await self._ledger.open(grant)
-        quote = self._prices.quote(self._targets(ask.model), ask.model)
+        quote = self._prices.quote(self._targets(ask.model), ask.model) if ask.model else NOTHING
         if quote.unknown is not None:
             return deny(Reason.PRICE_UNKNOWN, deployment=quote.unknown)
         need = self._need(exchange.arrival.body, known["document"], grant, ask, quote.offers)

@@ -24,6 +24,10 @@ REMEMBERED = 4_096
 """Ways that are remembered before all are forgotten."""
 
 
+OWN = Decision(Verdict.ALLOW, Reason.ROUTED, {"deployments": ()})
+"""No model is asked for: the gateway answers by itself."""
+
+
 class Models(Protocol):
     """What a model name means (`routing/catalog.py`)."""
 
@@ -62,7 +66,11 @@ class Route(Passive):
 
     async def admit(self, exchange: Exchange) -> Decision:
         """Write `exchange.route`. Raises InvalidRequest (MODEL_UNKNOWN); denies with NO_PERMITTED_ROUTE, CIRCUIT_OPEN."""
-        targets = self._catalog.targets(exchange.ask.model)
+        model = exchange.ask.model
+        if not model:
+            exchange.route = ()
+            return OWN
+        targets = self._catalog.targets(model)
         if not targets:
             raise InvalidRequest(Reason.MODEL_UNKNOWN, "There is no model of this name.", field="model")
         binding, on_prem_only = exchange.grant.use_case, exchange.on_prem_only

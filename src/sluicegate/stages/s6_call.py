@@ -1,8 +1,7 @@
 """Stage 6: call along the route, fail over before the first event, translate where dialects differ."""
 
-import re
 from asyncio import CancelledError, sleep
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 from sys import exc_info
@@ -10,17 +9,19 @@ from time import perf_counter
 from types import TracebackType
 from typing import NamedTuple
 
+from sluicegate.codecs.asking import Asking
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
-from sluicegate.core.dialect import MODEL_IN_ADDRESS, Dialect, DialectName
+from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
 from sluicegate.core.event import Event
-from sluicegate.core.exchange import Attempt, Exchange, encode
+from sluicegate.core.exchange import Attempt, Exchange
 from sluicegate.core.provider import Answer, Provider, Request, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
 from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Refusal
+from sluicegate.providers.ready import Ready
 from sluicegate.providers.refusal import status_of
 from sluicegate.routing.failures import Failures, asked, elsewhere, throttled
 from sluicegate.routing.health import Health
@@ -31,27 +32,17 @@ from sluicegate.settings import Upstream
 ANSWERED = "answered"
 """The result of an attempt that gave the answer; every other result is a reason code."""
 
-EXCHANGE_HEADER = "x-sluicegate-exchange"
-"""Sent to the provider with the exchange's id, so that its records and the audit log can be held against each other."""
-
 DROPPED_HEADER = "x-sluicegate-dropped"
 """Tells the client which settings the target's dialect has no word for."""
 
 DEPLOYMENT_HEADER = "x-sluicegate-deployment"
 """Tells the client which deployment answered where there were several."""
 
-_ALL = frozenset(DialectName)
-_ANTHROPIC = frozenset((DialectName.ANTHROPIC_MESSAGES, DialectName.ANTHROPIC_COUNT_TOKENS))
-_TRAVELLING = (
-    ("traceparent", _ALL, re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")),
-    ("anthropic-version", _ANTHROPIC, re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")),
-    ("anthropic-beta", _ANTHROPIC, re.compile(r"[a-z0-9-]{1,64}(?:, ?[a-z0-9-]{1,64}){0,31}")),
-)
-"""The client's own headers that mean something to a target, in which of the dialects that client and target may both speak
-(`traceparent`: also where they speak different ones), and how each must read to travel on."""
-
 _UNMARKED = frozenset({DialectName.GEMINI})
 """Dialects in whose streams no event says that it is the last: after a reason to finish, the connection's end does."""
+
+Own = Callable[[Exchange], Event]
+"""Makes the gateway's own answer. Raises InvalidRequest."""
 
 _EMPTY = (b"", b"[DONE]")
 
@@ -76,17 +67,23 @@ class Call(Passive):
         dialects: Mapping[DialectName, Dialect],
         standing: Standing,
         bounds: Upstream,
+        own: Mapping[DialectName, Own] | None = None,
     ) -> None:
+        """`own` gives what the gateway answers by itself."""
         self.providers = providers
         self.dialects = dialects
         self.health, self.scores, self.retries, self.capacity = standing
         self.bounds = bounds
+        self.own = own or {}
 
-    def open(self, exchange: Exchange) -> "Opened":
+    def open(self, exchange: Exchange) -> AbstractAsyncContextManager[Answer]:
         """The answer of the first target of `exchange.route` that gives one; its events are in the client's dialect.
 
-        Entering raises UpstreamError, or UnsupportedFeature where no target can be asked what the client asks.
+        Without a route it is the gateway's own. Entering raises UpstreamError, or UnsupportedFeature where no target can be
+        asked what the client asks.
         """
+        if not exchange.route and exchange.dialect.name in self.own:
+            return Ready(self.own[exchange.dialect.name](exchange))
         return Opened(self, exchange)
 
 
@@ -95,7 +92,7 @@ class Opened:
 
     __slots__ = (
         "_answer",
-        "_asked",
+        "_asking",
         "_call",
         "_dialect",
         "_exchange",
@@ -115,8 +112,7 @@ class Opened:
         self._answer: Answer | None = None
         self._target: Target | None = None
         self._translator: AnswerTranslator | None = None
-        self._asked: bool | None = None
-        """Whether usage was asked for in the client's own document, once that is known."""
+        self._asking = Asking(exchange, call.dialects)
         self._first: Sequence[Event] = ()
         self.status = 0
         self.headers: Mapping[str, str] = {}
@@ -192,7 +188,7 @@ class Opened:
         if self._translator is None:
             return ()
         rest = self._translator.flush()
-        return self._asked_for(rest) if self._asked else rest
+        return self._asked_for(rest) if self._asking.usage else rest
 
     async def _try(self, target: Target) -> None:
         """Call one target and read its first events. Raises UnsupportedFeature or UpstreamError."""
@@ -200,7 +196,7 @@ class Opened:
         own = exchange.dialect.name
         dialect = own if own in target.dialects else target.dialects[0]
         across = translation(own, dialect)
-        request = self._request(target, dialect, across)
+        request = self._asking.request(target, dialect, across)
         if exchange.attempts:  # what an attempt that failed has left
             exchange.usage, exchange.finish = Usage(estimated=True), None
             exchange.tool_calls.clear()
@@ -309,7 +305,7 @@ class Opened:
                 exchange.tool_calls.extend(calls)
         if self._translator is not None:
             batch = self._translator.feed(batch)
-        return self._asked_for(batch) if self._asked else batch
+        return self._asked_for(batch) if self._asking.usage else batch
 
     def _asked_for(self, events: Sequence[Event]) -> Sequence[Event]:
         """`events` without the usage that only the gateway asked for."""
@@ -318,56 +314,6 @@ class Opened:
             only = without_usage(events[0])
             return () if only is None else (only,)
         return [kept for event in events if (kept := without_usage(event)) is not None]
-
-    def _request(self, target: Target, dialect: DialectName, across: Translation | None) -> Request:
-        """What `target` is asked, in `dialect`, by the translation that takes."""
-        exchange = self._exchange
-        ask, arrival = exchange.ask, exchange.arrival
-        model = ask.model if target.upstream_model == "*" else target.upstream_model
-        headers = self._headers(across is None)
-        if across is None:
-            body = self._own_body(model, target)
-            return Request(
-                dialect=dialect,
-                model=model,
-                body=body,
-                stream=ask.stream,
-                headers=headers,
-                kind=arrival.kind,
-                method=arrival.method,
-                tail=arrival.tail,
-            )
-        if self._asked is None:
-            self._asked = exchange.dialect.ask_usage(exchange.document)
-        translated = across.request(exchange.document, model, target.max_output_tokens)
-        self._call.dialects[dialect].ask_usage(translated)
-        return Request(dialect=dialect, model=model, body=encode(translated), stream=ask.stream, headers=headers)
-
-    def _own_body(self, model: str, target: Target) -> bytes:
-        """The body for a target that speaks the client's dialect: the client's own bytes where nothing was changed."""
-        exchange = self._exchange
-        ask, document, own, arrival = exchange.ask, exchange.document, exchange.dialect, exchange.arrival
-        if self._asked is None:
-            self._asked = own.ask_usage(document)
-        same = (model == ask.model and not exchange.renamed) or own.name in MODEL_IN_ADDRESS
-        named = document if same else {**document, "model": model}
-        if ask.max_tokens is None and exchange.grant.budgets:
-            # a budget reserved this much for the answer, so the answer must not become longer
-            return arrival.write(own.bounded(named, target.max_output_tokens))
-        if named is not document or exchange.edited or self._asked:
-            return arrival.write(named)
-        return arrival.body
-
-    def _headers(self, same: bool) -> dict[str, str]:
-        """The client's headers that travel on, and the exchange's id; `same` says that its dialect is the target's."""
-        exchange = self._exchange
-        given, spoken = exchange.arrival.headers, exchange.dialect.name
-        headers = {}
-        for name, dialects, form in _TRAVELLING:
-            if name in given and spoken in dialects and (same or dialects is _ALL) and form.fullmatch(given[name]):
-                headers[name] = given[name]
-        headers[EXCHANGE_HEADER] = exchange.id
-        return headers
 
     def _judge(self, target: Target, error: UpstreamError) -> None:
         """What an error says of the target: nothing, where it is the client's own."""

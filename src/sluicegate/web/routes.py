@@ -73,6 +73,8 @@ ROUTES: tuple[Route, ...] = (
     *_llm("POST", "/v1/messages", "/anthropic"),
     *_llm("POST", "/v1beta/models/{model:path}:generateContent", "/gemini"),
     *_llm("POST", "/v1beta/models/{model:path}:streamGenerateContent", "/gemini"),
+    *_llm("GET", "/v1/models", "/openai", "/anthropic"),
+    *_llm("GET", "/v1/models/{model:path}", "/openai", "/anthropic"),
     *_llm("POST", "/k/{key}/{surface:path}"),
     *_llm("GET", "/k/{key}/{surface:path}"),
     *_llm("DELETE", "/k/{key}/{surface:path}"),

@@ -2,6 +2,8 @@
 
 Only origin form (RFC 9112 section 3.2.1) is served. A path that could be read in two ways is refused, never repaired: empty
 and dot segments, encoded slashes and percent signs, backslashes, path parameters, control characters, anything but UTF-8.
+The one exception is a slash within the name of a model (`/v1/models/meta%2Fllama`), which SDKs encode: there it means the
+same either way.
 """
 
 import re
@@ -13,6 +15,7 @@ _ENCODED = re.compile(rb"/(?:[A-Za-z0-9._~!$&'()*+,=:@-]|/|%[0-9A-Fa-f]{2})*")
 _QUERY = re.compile(rb"[\x21\x22\x24-\x7e]*")
 _HOST = re.compile(rb"(?:[A-Za-z0-9._-]{1,255}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 _AMBIGUOUS = frozenset("/\\%;")
+_MODELS = "models"
 
 
 def split_target(target: bytes) -> tuple[str, bytes, bytes] | None:
@@ -36,15 +39,18 @@ def _decode(raw: bytes) -> str | None:
     """`raw` with its percent-encoding taken off, segment by segment, so that no segment can turn into two."""
     if _ENCODED.fullmatch(raw) is None:
         return None
-    segments = []
+    segments: list[str] = []
     for encoded in raw.split(b"/"):
         try:
             segment = unquote_to_bytes(encoded).decode("utf-8")
         except UnicodeDecodeError:
             return None
-        if not segment.isprintable() or not _AMBIGUOUS.isdisjoint(segment):
+        if not segment.isprintable():
             return None
-        segments.append(segment)
+        parts = segment.split("/") if segments and segments[-1] == _MODELS else [segment]
+        if not all(map(_AMBIGUOUS.isdisjoint, parts)) or (len(parts) > 1 and not all(parts)):
+            return None
+        segments += parts
     if not all(segments[1:-1]):
         return None
     return "/".join(segments)

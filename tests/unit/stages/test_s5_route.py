@@ -91,7 +91,7 @@ async def test_a_sick_deployment_on_the_premises_does_not_open_the_way_to_the_cl
 async def test_an_unknown_model() -> None:
     with pytest.raises(InvalidRequest) as caught:
         await route().admit(exchange())
-    assert (caught.value.reason, caught.value.field, caught.value.status) == (Reason.MODEL_UNKNOWN, "model", 400)
+    assert (caught.value.reason, caught.value.field, caught.value.status) == (Reason.MODEL_UNKNOWN, "model", 404)
 
 
 async def test_the_same_way_is_decided_by_the_same_object_until_the_targets_change() -> None:

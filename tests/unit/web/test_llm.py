@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from sluicegate.codecs import asking
 from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason, deny
 from sluicegate.core.errors import Denied, GatewayError, InvalidRequest
@@ -16,7 +17,6 @@ from sluicegate.dlp.vault import SESSION_HEADER
 from sluicegate.identity import credentials
 from sluicegate.pipeline import Pipeline, Send
 from sluicegate.settings import Server
-from sluicegate.stages import s6_call
 from sluicegate.web.cycle import EXTENSION
 from sluicegate.web.llm import ASKED, Llm
 from sluicegate.web.relay import Relay
@@ -240,7 +240,7 @@ async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None
 
 
 def test_every_header_that_is_asked_for_is_named() -> None:
-    travelling = {name for name, _, _ in s6_call._TRAVELLING}
+    travelling = {name for name, _, _ in asking._TRAVELLING}
     assert set(ASKED) == {*credentials.HEADERS, *travelling, SESSION_HEADER, "user-agent"}
     assert {"authorization", *credentials.PLAIN} == set(credentials.HEADERS)
 
