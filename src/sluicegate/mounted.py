@@ -16,6 +16,7 @@ from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.routing import askable
 from sluicegate.stages.s6_call import Own
 from sluicegate.web.surface import Surface
@@ -36,6 +37,7 @@ def surfaces() -> tuple[Surface, ...]:
     """Every surface; each is also served below `/k/<key>`."""
     return (
         *Surface("POST", "/v1/chat/completions", OpenAIChat()).below(OPENAI),
+        *Surface("POST", "/v1/responses", OpenAIResponses()).below(OPENAI),
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
         *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
         *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),

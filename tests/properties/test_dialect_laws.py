@@ -18,9 +18,10 @@ from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.document import parse
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "dialects"
-DIALECTS: tuple[Dialect, ...] = (OpenAIChat(), AnthropicMessages(), Gemini("m"))
+DIALECTS: tuple[Dialect, ...] = (OpenAIChat(), OpenAIResponses(), AnthropicMessages(), Gemini("m"))
 CANARY = "canary 4111 1111 1111 1111"
 STRUCTURAL = re.compile(r"\.model")
 """Places where even a canary is not looked for: the allowlist decides about the model's name."""
@@ -81,12 +82,15 @@ def test_a_canary_planted_at_any_place_is_found(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda d: d.name)
 def test_a_canary_in_what_a_string_holds_is_found_escaped_or_not(dialect: Dialect) -> None:
-    if dialect.name != "openai_chat":  # elsewhere no string holds JSON
+    if dialect.name not in ("openai_chat", "openai_responses"):  # elsewhere no string holds JSON
         return
     document = rich(dialect)
     escaped = "".join(f"\\u{ord(c):04x}" for c in CANARY)
-    call = {"id": "call_1abc", "type": "function", "function": {"name": "f", "arguments": f'{{"a": ["{escaped}"]}}'}}
-    document["messages"].append({"role": "assistant", "content": "", "tool_calls": [call]})
+    call: Json = {"id": "call_1abc", "type": "function", "function": {"name": "f", "arguments": f'{{"a": ["{escaped}"]}}'}}
+    if dialect.name == "openai_responses":
+        document["input"].append({"type": "function_call", "call_id": call["id"], **call["function"]})
+    else:
+        document["messages"].append({"role": "assistant", "content": "", "tool_calls": [call]})
     assert CANARY in texts(dialect, document)
 
 
@@ -186,9 +190,12 @@ def test_binding_twice_is_binding_once(
     content: Any = [{"type": "text", "text": "own"}] if parts else "own"
     if dialect.name == "anthropic_messages":
         roles = [role.replace("developer", "user").replace("DEVELOPER", "User") for role in roles]
-    document: Json = {"model": "m", "max_tokens": 1, "messages": [{"role": r, "content": content} for r in roles]}
-    if top and dialect.name == "anthropic_messages":
-        document["system"] = content
+    said = [{"role": r, "content": content} for r in roles]
+    document: Json = {"model": "m", "max_tokens": 1, "messages": said}
+    if dialect.name == "openai_responses":
+        document = {"model": "m", "input": "own" if len(roles) == 1 and not parts else said}
+    if top and dialect.name != "openai_chat":
+        document |= {"system": content} if dialect.name == "anthropic_messages" else {"instructions": "own"}
     sent = copy.deepcopy(document)
     dialect.read(document)
     edit = dialect.bind_system(document, prompt, mode)
@@ -201,7 +208,7 @@ def test_binding_twice_is_binding_once(
         spans = [span for span in dialect.spans(document).spans if span.place == "system"]
         assert [span.text for span in spans] == ([] if prompt is None else [prompt])
     elif prompt is not None:
-        first = document["messages"][0]["content"] if dialect.name == "openai_chat" else document["system"]
+        first: Any = document.get("instructions") or document.get("system") or document["messages"][0]["content"]
         assert (first if isinstance(first, str) else first[0]["text"]) == prompt
 
 

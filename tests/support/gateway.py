@@ -96,6 +96,10 @@ CHAT_MODEL = "test-chat"
 """The model at the scripted provider that speaks OpenAI Chat Completions; any `test-…` is."""
 MESSAGES_MODEL = "claude-test"
 """The model at the scripted provider that speaks Anthropic Messages; any `claude-…` is."""
+RESPONSES_MODEL = "gpt-test"
+"""The model at the scripted provider that speaks OpenAI Responses; any `gpt-test…` is."""
+RESPONSES_MODEL = "gpt-test"
+"""The model at the scripted provider that speaks OpenAI Responses; any `gpt-test…` is."""
 
 
 def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case: Any) -> dict[str, Any]:
@@ -105,7 +109,7 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
         "team": "claims",
         "name": "triage",
         "purpose": "Tests.",
-        "models": ["test-*", "claude-*"],
+        "models": ["test-*", "claude-*", "gpt-test*"],
         "features": ["tools", "remote_urls"],
     }
     bound = {
@@ -124,10 +128,11 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
         "providers": [
             {"name": "chat", "dialects": ["openai_chat"], "base_url": f"{upstream}/v1", "place": "on_prem"},
             {"name": "messages", "dialects": ["anthropic_messages"], "base_url": upstream, "place": "on_prem"},
+            {"name": "responses", "dialects": ["openai_responses"], "base_url": f"{upstream}/v1", "place": "on_prem"},
         ],
         "deployments": [
             {"name": name, "model": model, "provider": name, "upstream_model": "*", "price": price}
-            for name, model in (("chat", "test-*"), ("messages", "claude-*"))
+            for name, model in (("chat", "test-*"), ("messages", "claude-*"), ("responses", "gpt-test*"))
         ],
         "demo": {"enabled": False},
     }

@@ -6,7 +6,7 @@ from tempfile import NamedTemporaryFile
 from typing import Any
 
 from sluicegate.core.decision import Decision
-from sluicegate.core.dialect import Piece
+from sluicegate.core.dialect import DialectName, Piece
 from sluicegate.core.event import Event, sse, whole
 from sluicegate.core.stage import Guard
 from sluicegate.dlp.built_in import built_in
@@ -61,6 +61,8 @@ def judge(rules: list[Rule], action: Action = Action.REDACT, bound: int = 1_000)
 
 class PlainDialect:
     """Events are lists of `{channel, text, json, sealed}`."""
+
+    name = DialectName.OPENAI_CHAT
 
     def __init__(self) -> None:
         self.told = 0

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from tests.support import responses
+
 
 @dataclass(frozen=True)
 class Request:
@@ -132,6 +134,22 @@ def messages_stream(texts: Sequence[str], **options: Any) -> Reply:
     return sse_reply(messages_events(texts), **options)
 
 
+def responses_answer(text: str = "hello", *items: responses.Item, **more: Any) -> Reply:
+    """An OpenAI response with one message, or with these items."""
+    return json_reply(responses.response(items or [responses.message(text)], **more))
+
+
+def responses_stream(texts: Sequence[str], *items: responses.Item, **options: Any) -> Reply:
+    """The events of an OpenAI response with one message that comes in these pieces, or with these items."""
+    text = "".join(texts)
+    said = responses.events(items or [responses.message(text)], width=max(1, len(text)))
+    deltas = [event for event in said if event["type"] == "response.output_text.delta"]
+    if not items and deltas:
+        at = said.index(deltas[0])
+        said[at : at + 1] = [{**deltas[0], "delta": piece} for piece in texts]
+    return sse_reply(responses.framed(said), **options)
+
+
 def plausible(request: Request) -> Reply:
     """What a request gets without a script."""
     if request.path.endswith("/api/tags"):
@@ -142,6 +160,8 @@ def plausible(request: Request) -> Reply:
         return json_reply({"error": {"message": "no JSON object", "type": "invalid_request_error"}}, 400)
     if request.path.endswith("/messages"):
         return messages_stream(["hel", "lo"]) if streamed else messages_answer()
+    if request.path.endswith("/responses"):
+        return responses_stream(["hel", "lo"]) if streamed else responses_answer()
     if request.path.endswith("/chat/completions"):
         return chat_stream(["hel", "lo"]) if streamed else chat_answer()
     return json_reply({"error": {"message": "no such path", "type": "not_found"}}, 404)

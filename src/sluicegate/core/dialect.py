@@ -1,8 +1,8 @@
 """A dialect: how a body reads. It is a view over the client's own JSON, which stays as it was written."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeGuard
 
 import msgspec
 
@@ -172,6 +172,8 @@ class Piece(msgspec.Struct, gc=False):
     json: bool = False
     sealed: bool = False
     """Whether nothing of it may be replaced: a thought, which its model takes back only as it was."""
+    again: bool = False
+    """Whether this is the channel's text as a whole, be it for the first time or once more; nothing of it follows."""
 
 
 class SystemEdit(msgspec.Struct, frozen=True, gc=False):
@@ -249,3 +251,29 @@ class Dialect(Protocol):
 
     def failure(self, error: GatewayError, exchange: str, *, streaming: bool) -> bytes:
         """The error as this API's clients know it: a JSON body, or with `streaming` the event bytes that end a stream."""
+
+
+class Restating(Dialect, Protocol):
+    """A dialect whose answers say texts again: their own in later events (`Piece.again`), and fields of the request.
+
+    What is taken out of the list that `pieces` gives stays out for everybody who asks after, until the event is rewritten.
+    """
+
+    def echoed(self, event: Event, sent: Json) -> Collection[str]:
+        """The channels of `event` whose text is nothing but what the request `sent` says at the same place."""
+
+    def seals(self, sent: Json) -> bool:
+        """Whether the request `sent` asks for reasoning with encrypted content, so that its readable part is `sealed`."""
+
+    def unsay_prompt(self, event: Event) -> bool:
+        """Take out of `event` where it repeats the system prompt, which the gateway has bound; whether it did."""
+
+
+RESTATING = frozenset({DialectName.OPENAI_RESPONSES})
+STORING = frozenset({DialectName.OPENAI_RESPONSES})
+"""Dialects in which a provider keeps the answer unless `store` is false."""
+
+
+def restates(dialect: Dialect) -> TypeGuard[Restating]:
+    """Whether `dialect` is one of those."""
+    return dialect.name in RESTATING

@@ -88,6 +88,9 @@ class JsonSlot:
         self._holder = holder
         self._key = key
 
+    def __getitem__(self, _: str | int) -> str:
+        return encoded(self._holder[self._key])
+
     def __setitem__(self, _: str | int, text: str) -> None:
         try:
             self._holder[self._key] = msgspec.json.decode(text)
@@ -101,7 +104,28 @@ def govern(pieces: list[Piece], channel: str, holder: Any, key: str | int, value
     if kind is str:
         pieces.append(Piece(channel, holder, key, value))
     elif (kind is dict or kind is list) and value:
-        pieces.append(Piece(channel, JsonSlot(holder, key), key, _encode(value).decode(), True))
+        pieces.append(Piece(channel, JsonSlot(holder, key), key, encoded(value), True))
+
+
+def encoded(value: Any) -> str:
+    """A value inside an answer as the JSON text it is governed as."""
+    return _encode(value).decode()
+
+
+_OPENAI_KINDS = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    404: "not_found_error",
+    429: "rate_limit_error",
+}
+
+
+def openai_error(error: GatewayError, exchange: str) -> Json:
+    """The body of an error as every API of OpenAI's has it: `{"error": {message, type, param, code}}`."""
+    kind = _OPENAI_KINDS.get(error.status) or ("server_error" if error.status >= 500 else "invalid_request_error")
+    detail = {"message": error.message, "type": kind, "param": error.field, "code": error.reason}
+    return {"error": {**detail, **explained(error, exchange)}}
 
 
 def explained(error: GatewayError, exchange: str) -> Json:

@@ -13,19 +13,12 @@ from sluicegate.core.errors import GatewayError, UpstreamRejected
 from sluicegate.core.event import Event, frame
 from sluicegate.core.usage import Usage
 from sluicegate.dialects import openai_request
-from sluicegate.dialects.answers import document_of, explained, tokens
+from sluicegate.dialects.answers import document_of, openai_error, tokens
 from sluicegate.dialects.openai_event import STRUCTURAL, ChatTold, choices_of, told
 from sluicegate.dialects.openai_places import read_spans
 
 _encode = msgspec.json.Encoder().encode
 _NULL_USAGE = b',"usage":null'
-_KINDS = {
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    404: "not_found_error",
-    429: "rate_limit_error",
-}
 
 
 class OpenAIChat:
@@ -146,15 +139,5 @@ class OpenAIChat:
         """`{"error": {message, type, param, code}}` and the exchange's id; in a stream an event that no `[DONE]` follows."""
         if isinstance(error, UpstreamRejected) and error.body and not streaming:
             return error.body
-        kind = _KINDS.get(error.status) or ("server_error" if error.status >= 500 else "invalid_request_error")
-        body = {
-            "error": {
-                "message": error.message,
-                "type": kind,
-                "param": error.field,
-                "code": error.reason,
-                **explained(error, exchange),
-            }
-        }
-        data = _encode(body)
+        data = _encode(openai_error(error, exchange))
         return frame(data) if streaming else data

@@ -18,7 +18,8 @@ Rule = Callable[[Any, Any, Any, Place, Reading], None]
 """Takes a value, what holds it, under which key, whose text it is, and where to note the spans."""
 
 _IDENTIFIER = re.compile(
-    r"(?:(?:call|(?:toolu|msg)(?:_bdrk|_vrtx)?|srvtoolu|mcptoolu|ctc|fc|chatcmpl|chatcmpl-tool|file|container|audio|resp|run)"
+    r"(?:(?:call|(?:toolu|msg)(?:_bdrk|_vrtx)?|srvtoolu|mcptoolu|ctc|fc|chatcmpl|chatcmpl-tool|file|container|audio|resp|run"
+    r"|fco|ctco|rs|ws|fs|ig|ci|cu|cuo|mcp|mcpl|mcpr|mcpa|lsh|lsho|sh|sho|apc|apco|tsc|tso|cmp|cntr|cfile)"
     r"[_-](?:[A-Za-z0-9]{4,96}|(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})))"
     r"|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
     r"|[A-Za-z0-9]{9}"

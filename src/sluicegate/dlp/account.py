@@ -1,6 +1,7 @@
 """What was found in one answer: kept by all that look at it, and read when the exchange is settled."""
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn
 
 from sluicegate.core.decision import Decision, Reason, Verdict
 from sluicegate.core.errors import Denied
@@ -71,7 +72,7 @@ class Account:
         self._denied = self.decision()
         raise Denied(self._denied)
 
-    def refuse(self, bound: str, reason: Reason = Reason.ANSWER_BLOCKED) -> None:
+    def refuse(self, bound: str, reason: Reason = Reason.ANSWER_BLOCKED) -> NoReturn:
         """End the answer, because of a bound or (empty) for what the decision says already. Raises Denied."""
         found = self.decision()
         detail = {**found.detail, "bound": bound} if bound else found.detail

@@ -82,13 +82,15 @@ class Holder(ABC, Generic[C]):
         final = not event.framed and len({piece.channel for piece in pieces}) == len(pieces)
         for piece in pieces:
             text = piece.text
-            if not text:
-                continue
             channel = self._channels.get((piece.channel, piece.json))
-            if channel is None:
+            if not text:
+                if piece.again and channel is not None and not channel.final:
+                    self._advance(channel, "", final=True)
+                continue
+            if channel is None or channel.final:
                 channel = self._channels[piece.channel, piece.json] = self._open(piece)
             start = channel.length
-            self._advance(channel, text, final=final)
+            self._advance(channel, text, final=final or (piece.again and event.framed))
             placed.append((channel, piece, start, channel.length))
         self._wait(event, placed, len(event.raw) if event.framed else 0)
 

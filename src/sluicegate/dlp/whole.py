@@ -115,6 +115,8 @@ class Reader:
             self._account.ran = True
             self._bytes += len(event.raw) if all_events and event.framed else 0
             for number, piece in enumerate(self._dialect.pieces(event)):
+                if not piece.text:
+                    continue
                 # nothing follows an answer that is not streamed: each of its texts stands for itself
                 name = piece.channel if event.framed else f"{number}.{piece.channel}"
                 text = self._texts.get((name, piece.json))

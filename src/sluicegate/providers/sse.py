@@ -28,6 +28,20 @@ _NAMES: dict[bytes, str] = {
         "message_stop",
         "ping",
         "error",
+        "response.created",
+        "response.in_progress",
+        "response.completed",
+        "response.output_item.added",
+        "response.output_item.done",
+        "response.content_part.added",
+        "response.content_part.done",
+        "response.output_text.delta",
+        "response.output_text.done",
+        "response.function_call_arguments.delta",
+        "response.function_call_arguments.done",
+        "response.custom_tool_call_input.delta",
+        "response.reasoning_summary_text.delta",
+        "response.reasoning_text.delta",
     )
 }
 """Event names met often, so that they need no decoding."""

@@ -10,7 +10,7 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 import msgspec
 
 from sluicegate.core.decision import Decision, Detail, Reason, Verdict, deny
-from sluicegate.core.dialect import Ask, SystemEdit
+from sluicegate.core.dialect import STORING, Ask, Feature, SystemEdit
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.identity import UseCase
 from sluicegate.core.names import named
@@ -18,6 +18,7 @@ from sluicegate.core.stage import Passive
 from sluicegate.dialects.document import parse
 from sluicegate.settings import Server
 
+FEATURE_STORED = Feature.STORED_STATE
 MAX_NAME = 512
 """The longest name of a model or tool, in characters, that any allowlist is asked about."""
 NAMED = 16
@@ -25,7 +26,8 @@ NAMED = 16
 
 
 class Scope(Passive):
-    """Holds a request to the use case of its key.
+    """Holds a request to the use case of its key. Where that lacks `stored_state`, an API that stores unless told otherwise
+    is told.
 
     Refuses with USE_CASE_INACTIVE, NETWORK_NOT_ALLOWED, MODEL_NOT_ALLOWED, FEATURE_NOT_ALLOWED, TOOL_NOT_ALLOWED (403).
     Raises what the server found wrong, ClientGone, and InvalidRequest for a body that cannot be read.
@@ -58,6 +60,9 @@ class Scope(Passive):
             return refusal
         edit = exchange.dialect.bind_system(document, binding.system_prompt, binding.system_mode)
         if edit.changed:
+            exchange.edited = True
+        if exchange.dialect.name in STORING and FEATURE_STORED not in binding.features and document.get("store") is None:
+            document["store"] = False
             exchange.edited = True
         return _scoped(binding.name, binding.version, edit)
 

@@ -295,7 +295,7 @@ class Opened:
             document = event.document
             if document is None:
                 _check_empty(event)
-            elif "error" in document and (status := status_of(document)):
+            elif "error" in document and (status := status_of(document)) and document.get("object") != "response":
                 raise UpstreamRejected(status, event.data, "The provider reported an error instead of its answer.")
             exchange.usage = dialect.usage(event, exchange.usage)
             finish = dialect.finish(event)

@@ -5,6 +5,7 @@ import asyncio
 import msgspec
 
 from sluicegate.core.decision import Decision
+from sluicegate.core.dialect import restates
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.stage import Guard, Passive
 from sluicegate.dlp.account import Account
@@ -12,6 +13,7 @@ from sluicegate.dlp.chain import Chain
 from sluicegate.dlp.observe import Observer
 from sluicegate.dlp.outcome import NOT_RUN
 from sluicegate.dlp.policy import Policy, PolicySource, UnknownPolicy
+from sluicegate.dlp.restated import Restated
 from sluicegate.dlp.restore import RestoreGuard
 from sluicegate.dlp.stream import StreamGuard
 from sluicegate.dlp.vault import Vault, owner_of
@@ -50,10 +52,14 @@ class InspectResponse(Passive):
         held no placeholders.
         """
         policy = self._policy(exchange)
-        guards = self._inspecting(exchange, policy)
+        guards, dialect = self._inspecting(exchange, policy), exchange.dialect
+        if restates(dialect):
+            bound = exchange.grant.use_case.system_prompt is not None
+            guards = [Restated(Chain(guards), dialect, exchange.document, bound=bound)] if guards or bound else []
         if exchange.sealed_values:
             values = self._vault.open(owner_of(exchange), exchange.sealed_values)
-            guards.append(RestoreGuard(values, exchange.dialect, self._max_channels, self._max_held))
+            restoring = RestoreGuard(values, dialect, self._max_channels, self._max_held)
+            guards.append(Restated(restoring, dialect, None) if restates(dialect) else restoring)
         return guards[0] if len(guards) == 1 else Chain(guards) if guards else None
 
     async def settle(self, exchange: Exchange) -> None:

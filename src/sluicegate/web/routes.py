@@ -70,6 +70,7 @@ _OWN, _ALL, _SHARED = TenantScope.ORGANISATION, TenantScope.INSTALLATION, Tenant
 
 ROUTES: tuple[Route, ...] = (
     *_llm("POST", "/v1/chat/completions", "/openai"),
+    *_llm("POST", "/v1/responses", "/openai"),
     *_llm("POST", "/v1/messages", "/anthropic"),
     *_llm("POST", "/v1beta/models/{model:path}:generateContent", "/gemini"),
     *_llm("POST", "/v1beta/models/{model:path}:streamGenerateContent", "/gemini"),
