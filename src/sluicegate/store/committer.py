@@ -22,7 +22,7 @@ from sluicegate.store.journal import Journal
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-FILL = 64
+FILL = 256
 """So many items in the journal are filled into the database at once, if their time has not come before."""
 
 

@@ -229,7 +229,7 @@ class Noting(Scopes):
 def noting(bench: Bench) -> Noting:
     """What the bench's writer makes durable in a journal."""
     batch = Noting()
-    journal = Journal.open(bench.path, 64 * 1024)
+    journal = Journal.open(bench.path, FILL * 1024)
     assert journal is not None
     bench.writer.adopt(journal, batch)
     return batch
@@ -306,7 +306,7 @@ async def test_in_a_lull_an_item_is_durable_at_once_and_soon_in_the_database(ben
 @pytest.mark.parametrize("bench", [{"journal_seconds": 3_600}], indirect=True)
 async def test_what_is_durable_at_once_is_filled_in_by_number_too(bench: Bench, noting: Noting) -> None:
     noting.gate.clear()
-    names = [f"{number:02}" for number in range(FILL)]
+    names = [f"{number:03}" for number in range(FILL)]
     for name in names:
         await asyncio.sleep(0)
         if not bench.writer.at_once(noting, name):
