@@ -28,11 +28,6 @@ def fail(message: str, status: int = 1) -> typer.Exit:
     return typer.Exit(status)
 
 
-def cause(error: SQLAlchemyError) -> str:
-    """What the driver said, without the statement and its values."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
-
-
 def settings_or_exit(status: int = 1) -> Settings:
     """The settings in force; ends the command with what is wrong with them."""
     try:
@@ -91,7 +86,7 @@ def office(status: int = 1) -> Iterator[Office]:
     except (AuditRollback, AuditDamaged, NoteInvalid) as error:
         raise fail(f"the audit log cannot be used: {error}", status) from None
     except SQLAlchemyError as error:
-        raise fail(f"the database cannot be used: {cause(error)}", status) from None
+        raise fail(f"the database cannot be used: {migrate.cause(error)}", status) from None
     except BrokenPipeError:
         raise  # whoever read our output has gone; the command line ends quietly
     except OSError as error:

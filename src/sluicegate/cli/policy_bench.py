@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.app import automata, inspecting
-from sluicegate.cli.office import cause, fail
+from sluicegate.cli.office import fail
 from sluicegate.cli.policy_texts import Row
 from sluicegate.core.dialect import Bounds
 from sluicegate.core.errors import GatewayError
@@ -64,7 +64,7 @@ def stored(settings: Settings) -> Sequence[PolicyRow]:
     except (DatabaseError, SchemaMismatch) as error:
         raise fail(str(error)) from None
     except SQLAlchemyError as error:
-        raise fail(f"the database cannot be used: {cause(error)}") from None
+        raise fail(f"the database cannot be used: {migrate.cause(error)}") from None
 
 
 def _no_deployment(_name: str) -> Target | None:

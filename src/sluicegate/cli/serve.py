@@ -2,8 +2,6 @@
 
 import sys
 
-import typer
-
 
 def serve() -> None:
     """Run the gateway until SIGTERM or Ctrl-C. Settings come from the file, `.env` and the environment."""
@@ -12,5 +10,6 @@ def serve() -> None:
     try:
         serve_forever()
     except Unstartable as error:
-        typer.echo(str(error), err=True)
-        sys.exit(1)
+        sys.exit(str(error))
+    except KeyboardInterrupt:  # before the server listens to signals
+        sys.exit("Aborted!")

@@ -1,4 +1,4 @@
-"""From settings to a served gateway, and what a first start shows once."""
+"""From settings to a served gateway, and what a first start shows once. The command line's library is not needed for it."""
 
 import asyncio
 import logging
@@ -6,13 +6,11 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from sluicegate.app import Gateway, automata, prepare
 from sluicegate.audit.checkpoint import NoteInvalid
 from sluicegate.audit.head import AuditDamaged, AuditRollback
-from sluicegate.cli.office import cause
 from sluicegate.core.errors import AuditUnavailable
 from sluicegate.dlp.built_in import built_in
 from sluicegate.dlp.policies import Policies
@@ -64,7 +62,7 @@ def serve_forever() -> None:
         first = prepare(settings)
         server.run(_serve(settings, policies, first))
     except SQLAlchemyError as error:
-        raise Unstartable(f"Sluicegate does not start: the database cannot be used: {cause(error)}") from None
+        raise Unstartable(f"Sluicegate does not start: the database cannot be used: {migrate.cause(error)}") from None
     except REFUSALS as error:
         raise Unstartable(f"Sluicegate does not start: {error}") from None
 
@@ -77,19 +75,23 @@ async def _serve(settings: Settings, policies: Policies, first: FirstStart | Non
         host = settings.server.host
         url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         if first is not None and not told:
-            typer.echo(welcome(first, url))
+            _say(welcome(first, url))
         told = True
         return url
 
     def ready(port: int) -> None:
-        typer.echo(f"Sluicegate is ready at {tell(port)}")
-        sys.stdout.flush()
+        _say(f"Sluicegate is ready at {tell(port)}")
 
     try:
         await _run(settings, policies, ready)
     finally:
         # what was made is stored already, so a start that fails (the port is taken) must not keep its password to itself
         tell(settings.server.port)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 async def _run(settings: Settings, policies: Policies, ready: Callable[[int], None]) -> None:

@@ -47,7 +47,7 @@ def ensure(settings: Settings) -> None:
             if _outdated(engine):
                 raise SchemaMismatch("the migration ended, but the database's schema is still not the one needed")
     except SQLAlchemyError as error:
-        raise DatabaseError(f"the database cannot be used: {_cause(error)}") from None
+        raise DatabaseError(f"the database cannot be used: {cause(error)}") from None
     finally:
         engine.dispose()
 
@@ -103,7 +103,7 @@ def main() -> int:
             with connection.begin():
                 command.upgrade(config, "head")
     except SQLAlchemyError as error:
-        sys.stderr.write(_cause(error))
+        sys.stderr.write(cause(error))
         return 1
     finally:
         engine.dispose()
@@ -128,7 +128,7 @@ def _alone(url: URL, engine: Engine) -> Iterator[None]:
         yield
 
 
-def _cause(error: SQLAlchemyError) -> str:
+def cause(error: SQLAlchemyError) -> str:
     """What the driver said, without the statement and its values."""
     return str(getattr(error, "orig", None) or type(error).__name__)
 

@@ -6,10 +6,9 @@ import sqlite3
 
 import pytest
 import typer
-from sqlalchemy.exc import OperationalError
 from typer.testing import CliRunner
 
-from sluicegate.cli.office import Office, cause, fail, table
+from sluicegate.cli.office import Office, fail, table
 from sluicegate.identity.changes import FILE, ControlChanges
 from tests.support.installation import Installation
 
@@ -24,11 +23,6 @@ def test_a_table_is_aligned() -> None:
     app = typer.Typer()
     app.command()(lambda: table(("A", "B"), [("long", "x"), ("s", "")]))
     assert CliRunner().invoke(app).output == "A     B\nlong  x\ns\n"
-
-
-def test_the_cause_is_what_the_driver_said() -> None:
-    error = OperationalError("SELECT secret", {}, sqlite3.OperationalError("disk I/O error"))
-    assert cause(error) == "disk I/O error"
 
 
 def test_an_act_is_recorded_and_told_to_a_running_server(installation: Installation) -> None:

@@ -1,3 +1,4 @@
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import DatabaseError as SqlError
+from sqlalchemy.exc import OperationalError
 
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
@@ -140,3 +142,8 @@ def test_a_database_that_cannot_be_reached_is_named_without_its_password(tmp_pat
     with pytest.raises(DatabaseError) as caught:
         migrate.ensure(settings)
     assert "hidden" not in str(caught.value)
+
+
+def test_the_cause_is_what_the_driver_said() -> None:
+    error = OperationalError("SELECT secret", {}, sqlite3.OperationalError("disk I/O error"))
+    assert migrate.cause(error) == "disk I/O error"
