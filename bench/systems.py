@@ -136,7 +136,7 @@ def running(
             stdout=log,
             stderr=log,
             cwd=directory,
-            env={**os.environ, **environment},
+            env={**_environment(), **environment},
             start_new_session=True,
         )
         try:
@@ -144,6 +144,11 @@ def running(
             yield System(name, port, key, process, time.perf_counter() - begun)
         finally:
             _stop(process)
+
+
+def _environment() -> dict[str, str]:
+    """This process's, but that Python keeps what it compiles of a module, as in an installation; the first start does."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def _first_answer(port: int, key: str, process: "subprocess.Popen[bytes]", log: IO[bytes]) -> None:
