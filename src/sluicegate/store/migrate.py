@@ -16,10 +16,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, inspect, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from sluicegate.settings import Settings
-from sluicegate.store.database import DatabaseError, database_url, open_engine, sqlite_path
+from sluicegate.store.database import DatabaseError, database_url, open_engine, raw_connection, sqlite_path
 
 log = logging.getLogger(__name__)
 
@@ -100,14 +100,28 @@ def main() -> int:
         with _alone(url, engine), engine.connect() as connection:
             connection = connection.execution_options(writes=True)
             config.attributes["connection"] = connection
+            _let_tables_be_replaced(connection)
             with connection.begin():
                 command.upgrade(config, "head")
+                _check_references(connection)
     except SQLAlchemyError as error:
         sys.stderr.write(cause(error))
         return 1
     finally:
         engine.dispose()
     return 0
+
+
+def _let_tables_be_replaced(connection: Connection) -> None:
+    """SQLite changes a table by making it anew, which references to it forbid (sqlite.org, ALTER TABLE, section 7)."""
+    if connection.dialect.name == "sqlite":
+        raw_connection(connection).execute("PRAGMA foreign_keys=OFF")  # does nothing within a transaction
+
+
+def _check_references(connection: Connection) -> None:
+    """Nothing refers to what is not there. Raises IntegrityError."""
+    if connection.dialect.name == "sqlite" and (broken := connection.execute(text("PRAGMA foreign_key_check")).first()):
+        raise IntegrityError("foreign_key_check", None, ValueError(f"rows of {broken[0]} refer to what is not there"))
 
 
 @contextmanager

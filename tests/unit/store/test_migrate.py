@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sluicegate.settings import Settings
 from sluicegate.store import migrate
 from sluicegate.store.database import DatabaseError
-from sluicegate.store.tables import metadata, provider
+from sluicegate.store.tables import deployment, metadata, provider, team, use_case, virtual_key
 from tests.support.auditing import settings_in
 
 
@@ -100,10 +100,21 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Settings:
     return Settings.model_validate({"data_dir": tmp_path, "database": {"url": url}})
 
 
-PROVIDER = (
+ROWS = (
+    "INSERT INTO organisation VALUES ('o', 'n', 'api', 1, 1)",
+    "INSERT INTO team (id, organisation_id, name, budgets, origin, created_at, updated_at)"
+    " VALUES ('t', 'o', 'n', '[]', 'api', 1, 1)",
+    "INSERT INTO use_case (id, organisation_id, team_id, name, version, purpose, classification, system_mode, models,"
+    " features, tools, networks, guardrail, rate, active, origin, created_at, updated_at) VALUES ('u', 'o', 't', 'n', 1,"
+    " 'p', 'internal', 'append', '[]', '[]', '[]', '[]', 'default', '{}', true, 'api', 1, 1)",
+    "INSERT INTO virtual_key (id, digest, hint, name, organisation_id, team_id, use_case_id, principal, rate, budgets,"
+    " origin, created_at, updated_at) VALUES ('k', '', '', 'n', 'o', 't', 'u', 'user:x', '{}', '[]', 'api', 1, 1)",
     "INSERT INTO provider (name, kind, dialect, base_url, headers, place, region, origin, created_at, updated_at)"
-    " VALUES ('p', 'http', 'anthropic_messages', 'https://h', '{}', 'cloud', '', 'api', 1, 1)"
+    " VALUES ('p', 'http', 'anthropic_messages', 'https://h', '{}', 'cloud', '', 'api', 1, 1)",
+    'INSERT INTO deployment (name, model, provider, upstream_model, place, region, "order", weight, max_output_tokens,'
+    " origin, created_at, updated_at) VALUES ('d', 'm', 'p', 'm', 'cloud', '', 0, 1, 9, 'api', 1, 1)",
 )
+"""A row of every table that another refers to, or that refers to another."""
 
 
 def test_a_database_of_the_first_version_is_brought_up_to_date(empty: Settings) -> None:
@@ -114,13 +125,15 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(empty: Settings) 
     with engine.begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        connection.execute(text("INSERT INTO organisation VALUES ('o', 'n', 'api', 1, 1)"))
-        connection.execute(text(PROVIDER))
+        for row in ROWS:
+            connection.execute(text(row))
     migrate.ensure(empty)
     with engine.connect() as connection:
         assert migrate.version(connection) == migrate.VERSIONS[-1]
         assert connection.execute(text("SELECT name FROM organisation")).scalars().all() == ["n"]
         assert connection.execute(select(provider.c.dialects)).scalars().all() == [["anthropic_messages"]]
+        for table in (team, use_case, virtual_key, deployment):
+            assert len(connection.execute(select(table)).all()) == 1
     engine.dispose()
 
 
