@@ -111,6 +111,12 @@ class PriceSpec(Section):
     output: Annotated[Decimal, Field(ge=0)]
     cached: Annotated[Decimal, Field(ge=0)] | None = None
     cache_write: Annotated[Decimal, Field(ge=0)] | None = None
+    image: Annotated[Decimal, Field(ge=0)] | None = None
+    """USD for each image that is made."""
+    characters: Annotated[Decimal, Field(ge=0)] | None = None
+    """USD per million characters that are spoken."""
+    minute: Annotated[Decimal, Field(ge=0)] | None = None
+    """USD per minute of sound that is written down."""
 
 
 class ProviderSpec(Section):

@@ -8,7 +8,7 @@ import msgspec
 
 from sluicegate.core.errors import GatewayError
 from sluicegate.core.event import Event
-from sluicegate.core.usage import Usage
+from sluicegate.core.usage import Unit, Usage
 
 Json = dict[str, Any]
 
@@ -92,6 +92,10 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """Whether the answer may be more than text: sounds or images."""
     premium: bool = False
     """Whether another tier of service than the standard one is asked for."""
+    unit: Unit | None = None
+    """What is charged for where the deployment has a price for it, instead of tokens."""
+    units: int = 0
+    """How many of those at most."""
 
 
 class Nested(msgspec.Struct, gc=False):

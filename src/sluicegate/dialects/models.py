@@ -4,24 +4,24 @@ What is asked stands in the path and the query; what is answered is the gateway'
 gave. A list tells the models of the caller's use case and no others.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from sluicegate.core.decision import Reason
-from sluicegate.core.dialect import BOUNDS, Ask, Bounds, DialectName, Json, Piece, Place, Reading
+from sluicegate.core.dialect import Ask, DialectName, Json, Piece
 from sluicegate.core.errors import GatewayError, InvalidRequest
 from sluicegate.core.event import Event
+from sluicegate.core.usage import Unit
 from sluicegate.dialects import checks
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.plain import Plain
-from sluicegate.dialects.walk import fields, text
+from sluicegate.dialects.walk import Rule, text
 
 MODEL = "model"
 """The place in the path where a model's name stands."""
 _DIGITS = 6
 _MESSAGES = AnthropicMessages()
-_request = fields({MODEL: text})
 
 
 class Shown(Protocol):
@@ -41,17 +41,13 @@ class Shown(Protocol):
 
 
 class Models(Plain):
-    """What the three forms share."""
+    """What the forms share. All that the query says is governed, and the model's name."""
+
+    rules: Mapping[str, Rule] = {MODEL: text}
 
     def read(self, document: Json) -> Ask:  # noqa: ARG002
         """No model is asked to do anything."""
-        return Ask("", stream=False, max_tokens=0)
-
-    def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
-        """All that the query says, and the model's name."""
-        out = Reading([], [], bounds.depth, bounds.values)
-        _request(document, None, None, Place.OTHER, out)
-        return out
+        return Ask("", stream=False, max_tokens=0, unit=Unit.NOTHING)
 
     def pieces(self, event: Event) -> list[Piece]:  # noqa: ARG002
         """The gateway's own words."""

@@ -24,6 +24,8 @@ from sluicegate.store.tables import deployment, listed_price, provider
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
+SHAPE = 2
+"""Counts what is taken from the list: a price that was stored when less was taken is looked up again."""
 LOOK_UP_TIMEOUT = 60.0
 """Seconds for a child process to load the list and answer."""
 _INHERITED = ("PATH", "PYTHONPATH", "LANG", "SYSTEMROOT")
@@ -74,7 +76,7 @@ class _Declared(msgspec.Struct, frozen=True):
 
 async def refresh(book: PriceBook, database: Reads, writer: Writes, look_up: LookUp | None = None) -> None:
     """Give `book` the prices of all deployments: at start, and when deployments have changed. Raises database errors."""
-    source = f"genai-prices {version('genai-prices')}"
+    source = f"genai-prices {version('genai-prices')}, {SHAPE}"
     declared, known = await database.read(lambda connection: (_declared(connection), _known(connection, source)))
     missing = {d.wanted for d in declared if d.price is None and (d.wanted.provider, d.wanted.model) not in known}
     if missing:

@@ -5,7 +5,8 @@ The list takes about 40 MB and most of a second to load, so the server never imp
 where the list knows none. A price is `{"plain": […], "media": […], "premium": […], "both": […]}`: ascending tiers
 `{"above": tokens, "input": …, "output": …, "cached": …, "cache_write": …, "request": …}` in USD per million tokens
 (`request`: per thousand requests), decimals as strings. For the model `*` it is `{"models": [{"match": …, "price": …}]}`:
-the provider's whole list, in the order in which it matches.
+the provider's whole list, in the order in which it matches. `characters` (USD per million) and `hour` (USD per hour of
+sound) stand beside or in place of the tiers where the list has such prices.
 
 What these shapes cannot say is given at its highest, so that nobody is charged too little: of prices by time of day and of
 announced changes the dearest that may still come; cache writes at the dearest time to live; reasoning at its own price where
@@ -29,6 +30,8 @@ Keys = dict[str, Decimal | TieredPrices]
 _MEDIA = ("audio", "image", "video")
 _BY_REQUEST = ("service_tier", "speed", "processing")
 """What a variant may depend on that a request says; other variants are taken as if they always held."""
+_UNITS = {"input_mchars": "characters", "audio_hours": "hour", "input_audio_hours": "hour"}
+"""The library's prices that are not of tokens, and what we call them."""
 _KINDS = ("input", "output", "cached", "cache_write", "request")
 
 
@@ -49,9 +52,9 @@ def find(snapshot: DataSnapshot, wanted: Listed, now: datetime) -> Listed | None
 
 
 def listed(model: ModelInfo, now: datetime) -> Listed | None:
-    """A model's price in our shape; None where tokens have no price."""
+    """A model's price in our shape; None where nothing has one."""
     standard, premium = _possible(model, now)
-    prices: Listed = {}
+    prices: Listed = _units(standard + premium)
     for name, possible, media in (
         ("plain", standard, False),
         ("media", standard, True),
@@ -60,9 +63,19 @@ def listed(model: ModelInfo, now: datetime) -> Listed | None:
     ):
         tiers = _tiers(possible, media=media)
         if tiers is None:
-            return None
+            break
         prices[name] = tiers
-    return prices
+    return prices or None
+
+
+def _units(possible: Sequence[Keys]) -> Listed:
+    """The dearest price of each unit that is no token."""
+    found: dict[str, Decimal] = {}
+    for keys in possible:
+        for key, name in _UNITS.items():
+            if key in keys:
+                found[name] = max(found.get(name, Decimal(0)), _at(keys[key], 0))
+    return {name: str(price) for name, price in found.items()}
 
 
 def clause(match: Any) -> Listed:

@@ -4,6 +4,7 @@ A price comes from the deployment itself, else from the price list (`limits/list
 settings say whether the call is refused or charged at a ceiling. Zero is only ever charged where somebody wrote zero.
 """
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -12,7 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from sluicegate.core.provider import Target
-from sluicegate.core.usage import NANO, Usage
+from sluicegate.core.usage import NANO, Unit, Usage
 
 MEDIA = 1
 """The request carries images, sound or files, or asks for them."""
@@ -22,6 +23,13 @@ PREMIUM = 2
 _MILLION = 1_000_000
 _SCHEDULES = ("plain", "media", "premium", "both")
 _KINDS = ("input", "output", "cached", "cache_write", "request")
+_UNITS = {
+    "image": (Unit.IMAGE, 1),
+    "characters": (Unit.CHARACTER, 1_000_000),
+    "minute": (Unit.SECOND, 60),
+    "hour": (Unit.SECOND, 3_600),
+}
+"""What a price may say beside tokens (`objects.PriceSpec`, `limits/price_list.py`), and for how many units at once."""
 REMEMBERED = 4_096
 """Names asked for whose prices are remembered; beyond it they are found anew."""
 
@@ -47,7 +55,9 @@ class Price(msgspec.Struct, frozen=True):
 
     scale: int
     schedules: tuple[tuple[Tier, ...], ...]
-    """Four lists of ascending tiers, by MEDIA and PREMIUM."""
+    """Four lists of ascending tiers, by MEDIA and PREMIUM; none where tokens have no price."""
+    rates: Mapping[Unit, Decimal] = {}
+    """What other units cost, nano-dollars for each."""
 
     def cost(self, usage: Usage, extras: int = 0) -> int:
         """Nano-dollars for `usage`, rounded up."""
@@ -75,6 +85,22 @@ class Price(msgspec.Struct, frozen=True):
                 if input > tier.above:
                     rates = tier
         return -(-(input * rates.most_input + output * rates.most_output + rates.most_request) // self.scale)
+
+
+class Counted(Price, frozen=True, kw_only=True):
+    """The price of one request that is charged by units, whatever its tokens."""
+
+    rate: Decimal
+    most: int
+    """How many units at most."""
+
+    def cost(self, usage: Usage, extras: int = 0) -> int:  # noqa: ARG002
+        """Nano-dollars for the units that were reported, or for the most there can have been."""
+        return math.ceil((usage.units or self.most) * self.rate)
+
+    def bound(self, input: int, output: int, extras: int = 0) -> int:  # noqa: ARG002
+        """See `Price.bound`."""
+        return math.ceil(self.most * self.rate)
 
 
 class Catalogue:
@@ -135,14 +161,32 @@ class PriceBook:
                 self._quotes[model] = quote
         return quote
 
+    def counted(self, targets: Sequence[Target], model: str, unit: Unit, most: int) -> Quote:
+        """The prices for one request of at most so many of `unit`: by tokens where a deployment has no price for those."""
+        offers: list[Offer] = []
+        for target in targets:
+            found = self._known(target, model)
+            price = self.price(target, model)
+            if found is not None and unit in found.rates:
+                price = Counted(found.scale, found.schedules, rate=found.rates[unit], most=most)
+            if price is None:
+                return Quote(targets, (), target.deployment)
+            offers.append(Offer(target.deployment, price, target.max_output_tokens))
+        return Quote(targets, tuple(offers), None)
+
     def price(self, target: Target, model: str) -> Price | None:
         """The price of `target` when a client asks for `model`; None where it is unknown and must not be guessed."""
+        price = self._known(target, model)
+        return self._ceiling if price is None or not price.schedules else price
+
+    def _known(self, target: Target, model: str) -> Price | None:
+        """What is known of a price; tokens may have none."""
         price = self._by_deployment.get(target.deployment)
         if isinstance(price, Catalogue):
             price = price.find(model if target.upstream_model == "*" else target.upstream_model)
         elif price is None:
             price = self._offered.get(target.deployment)
-        return self._ceiling if price is None else price
+        return price
 
     def typical(self, target: Target) -> int:
         """Nano-dollars for 1,000 tokens in and 1,000 out at `target`; 0 where no price is known."""
@@ -190,17 +234,27 @@ def flat(input: Decimal, output: Decimal, cached: Decimal | None = None, cache_w
 def own(spec: Mapping[str, Any]) -> Price:
     """The price in a deployment's row: a PriceSpec as JSON."""
     given = {kind: Decimal(str(spec[kind])) for kind in _KINDS if spec.get(kind) is not None}
-    return flat(given["input"], given["output"], given.get("cached"), given.get("cache_write"))
+    price = flat(given["input"], given["output"], given.get("cached"), given.get("cache_write"))
+    return msgspec.structs.replace(price, rates=_rates(spec))
 
 
-def parse(listed: Mapping[str, Sequence[Mapping[str, Any]]]) -> Price:
+def parse(listed: Mapping[str, Any]) -> Price:
     """A price from the price list's JSON (see `limits/price_list.py`)."""
+    rates = _rates(listed)
+    if "plain" not in listed:
+        return Price(1, (), rates)
     schedules = [[_exact(tier) for tier in listed.get(name) or listed["plain"]] for name in _SCHEDULES]
     places = max(
         -int(value.normalize().as_tuple().exponent) for schedule in schedules for _, rates in schedule for value in rates
     )
     scale = 10 ** max(places, 0)
-    return Price(scale, tuple(tuple(_ascending(schedule, scale)) for schedule in schedules))
+    return Price(scale, tuple(tuple(_ascending(schedule, scale)) for schedule in schedules), rates)
+
+
+def _rates(spec: Mapping[str, Any]) -> Mapping[Unit, Decimal]:
+    """What a price says beside tokens, in nano-dollars for each unit."""
+    said = ((name, unit, many) for name, (unit, many) in _UNITS.items() if spec.get(name) is not None)
+    return {unit: Decimal(str(spec[name])) * NANO / many for name, unit, many in said}
 
 
 def _exact(tier: Mapping[str, Any]) -> tuple[int, list[Decimal]]:

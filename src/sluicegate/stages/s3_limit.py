@@ -16,7 +16,7 @@ from sluicegate.core.exchange import Exchange, Outcome, Reservation
 from sluicegate.core.identity import Grant, OverBudget
 from sluicegate.core.provider import Place, Target
 from sluicegate.core.stage import Passive
-from sluicegate.core.usage import Usage
+from sluicegate.core.usage import Unit, Usage
 from sluicegate.limits.budget import Claim, Exceeded, Ledger
 from sluicegate.limits.prices import MEDIA, PREMIUM, Offer, PriceBook, Quote
 from sluicegate.limits.rate import Hold, Rates, Refusal
@@ -26,7 +26,7 @@ ANSWERED = Outcome.ANSWERED
 ANTHROPIC = DialectName.ANTHROPIC_MESSAGES
 
 NOTHING = Quote((), (), None)
-"""The prices of what the gateway answers by itself."""
+"""The prices of what nobody charges for."""
 RESERVED = Decision(Verdict.ALLOW, Reason.RESERVED)
 """How much is in `exchange.reservation`."""
 
@@ -37,6 +37,8 @@ TOOL_TOKENS = 1_024
 """Reserved where tools are declared, for the instructions that providers then add to the prompt by themselves."""
 DENSE = 3
 """Bytes per token when a prompt or an answer has to be estimated: as in code or Chinese; English prose has more."""
+DENSITY = {DialectName.OPENAI_SPEECH: 64}
+"""The same for answers that are no text: sound at 16 kbit/s has so many bytes for each of the 21 tokens a second."""
 SANE_TOKENS = 1_000_000_000
 """A provider that reports more than this in one exchange, or less than nothing, is not believed."""
 UNBILLED = frozenset((Reason.UPSTREAM_UNREACHABLE, Reason.UPSTREAM_REJECTED, Reason.UPSTREAM_AUTH))
@@ -93,7 +95,7 @@ class Limit(Passive):
         grant: Grant = known["grant"]
         ask: Ask = known["ask"]
         plan = self._ledger.plan(grant) or await self._ledger.open(grant)
-        quote = self._prices.quote(self._targets(ask.model), ask.model) if ask.model else NOTHING
+        quote = self._quote(ask) if ask.unit else self._prices.quote(self._targets(ask.model), ask.model)
         if quote.unknown is not None:
             return deny(Reason.PRICE_UNKNOWN, deployment=quote.unknown)
         need = self._need(exchange.arrival.body, known["document"], grant, ask, quote.offers)
@@ -120,6 +122,16 @@ class Limit(Passive):
         if hold is not None:
             self._rates.tell_held(exchange.response_headers, hold, grant.rate, anthropic=anthropic)
         return decision
+
+    def _quote(self, ask: Ask) -> Quote:
+        """The prices of what is not charged by tokens, or not at all."""
+        if ask.unit is None or ask.unit is Unit.NOTHING:
+            return NOTHING
+        return self._prices.counted(self._targets(ask.model), ask.model, ask.unit, ask.units)
+
+    def likely_input(self, exchange: Exchange) -> int:
+        """Tokens of the prompt, estimated."""
+        return self._prompt(exchange.arrival.body, exchange.grant, exchange.ask)[1]
 
     async def settle(self, exchange: Exchange) -> None:
         """Settle to what was used; nothing where nothing was reserved. `exchange.usage` is completed by estimates."""
@@ -149,13 +161,7 @@ class Limit(Passive):
         extras = 0 if _PRICED.isdisjoint(document) and not ask.blobs else _extras(document, ask)
         if not offers:
             return Need(0, 0, 0, 0, extras, ())
-        size = len(body) - ask.blob_bytes
-        if (prompt := grant.use_case.system_prompt) is not None:
-            # the most bytes that the use case's own adds
-            size += len(prompt) if prompt.isascii() else 4 * len(prompt)
-        extra = ask.blobs * self._blob_tokens + (TOOL_TOKENS if ask.tools or ask.features else 0)
-        # JSON never writes a text in fewer bytes than it has, so the body bounds the prompt
-        input = extra + (size if self._bytes_per_token == 1 else math.ceil(size / self._bytes_per_token))
+        input, likely = self._prompt(body, grant, ask)
         most = dearest = 0
         asked, choices = ask.max_tokens, ask.choices
         for _, price, max_output_tokens in offers:
@@ -165,9 +171,6 @@ class Limit(Passive):
             cost = price.bound(input, output, extras)
             if cost > dearest:
                 dearest = cost
-        likely = extra - (-size // DENSE)
-        if likely > input:
-            likely = input
         tokens, nano_usd = input + most, dearest
         if len(offers) > 1 < self._attempts:
             # an attempt that fails before the first event of a stream has cost its prompt; unstreamed, perhaps an answer
@@ -176,6 +179,18 @@ class Limit(Passive):
             lost = max(offer.price.bound(input, 0, extras) for offer in offers) if ask.stream else dearest
             nano_usd += more * lost
         return Need(tokens, nano_usd, likely, most, extras, offers)
+
+    def _prompt(self, body: bytes, grant: Grant, ask: Ask) -> tuple[int, int]:
+        """Tokens of the prompt: the most it can have, and how many are likely."""
+        size = len(body) - ask.blob_bytes
+        if (prompt := grant.use_case.system_prompt) is not None:
+            # the most bytes that the use case's own adds
+            size += len(prompt) if prompt.isascii() else 4 * len(prompt)
+        extra = ask.blobs * self._blob_tokens + (TOOL_TOKENS if ask.tools or ask.features else 0)
+        # JSON never writes a text in fewer bytes than it has, so the body bounds the prompt
+        input = extra + (size if self._bytes_per_token == 1 else math.ceil(size / self._bytes_per_token))
+        likely = extra - (-size // DENSE)
+        return input, min(likely, input)
 
 
 def _rate_refused(exchange: Exchange, refusal: Refusal) -> Decision:
@@ -279,11 +294,12 @@ def _usage(exchange: Exchange, need: Need) -> Usage:
     usage = exchange.usage if _possible(exchange.usage) else Usage(estimated=True)
     output = usage.output
     if usage.estimated or not _complete(exchange):
-        seen = -(-exchange.answer_bytes // DENSE)
+        seen = -(-exchange.answer_bytes // DENSITY.get(exchange.dialect.name, DENSE))
         if not seen and not exchange.ask.stream:
             seen = need.output
         output = max(output, min(need.output, seen))
-    return Usage(usage.input or need.likely_input, output, usage.cached, usage.cache_write, usage.reasoning, estimated=True)
+    input = usage.input or need.likely_input
+    return Usage(input, output, usage.cached, usage.cache_write, usage.reasoning, estimated=True, units=exchange.usage.units)
 
 
 def _cost(need: Need, deployment: str, usage: Usage) -> int:

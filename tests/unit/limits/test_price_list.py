@@ -24,7 +24,7 @@ from genai_prices.types import (
 )
 from genai_prices.types import Usage as ListUsage
 
-from sluicegate.core.usage import NANO, Usage
+from sluicegate.core.usage import NANO, Unit, Usage
 from sluicegate.limits.price_list import clause, find, listed
 from sluicegate.limits.prices import MEDIA, PREMIUM, Catalogue, parse
 
@@ -48,7 +48,14 @@ def cost(info: ModelInfo, usage: Usage, extras: int = 0) -> int:
 def test_what_a_list_leaves_out_is_priced_as_its_whole() -> None:
     assert cost(model(prices(input_mtok="2")), Usage(input=3, cached=1, cache_write=1, output=1)) == 8_000
     assert listed(model(prices(output_mtok="2")), NOW) is None
-    assert listed(model(prices(audio_hours="2")), NOW) is None
+    assert listed(model(prices(requests_kcount="2")), NOW) is None
+
+
+def test_units_that_are_no_tokens() -> None:
+    assert listed(model(prices(audio_hours="2", input_audio_hours="3")), NOW) == {"hour": "3"}
+    found = listed(model(prices(input_mtok="2", input_mchars="15")), NOW)
+    assert found is not None
+    assert (found["characters"], parse(found).rates) == ("15", {Unit.CHARACTER: Decimal(15_000)})
 
 
 def test_tiers_with_different_borders() -> None:

@@ -2,7 +2,7 @@ from decimal import Decimal
 
 import pytest
 
-from sluicegate.core.usage import Usage
+from sluicegate.core.usage import Unit, Usage
 from sluicegate.limits import prices
 from sluicegate.limits.prices import MEDIA, PREMIUM, Catalogue, PriceBook, flat, matches, own, parse
 from tests.support.exchanges import target
@@ -134,3 +134,28 @@ def test_rules(rule: dict[str, object], text: str, expected: bool) -> None:
 def test_an_unknown_rule_is_an_error() -> None:
     with pytest.raises(ValueError, match="sounds_like"):
         matches({"sounds_like": "x"}, "x")
+
+
+def test_units_are_charged_where_they_have_a_price() -> None:
+    book = PriceBook()
+    price = {"input": "1", "output": "2", "image": "0.04", "characters": "15", "minute": "0.006"}
+    book.replace({"a": own(price), "b": own({"input": "1", "output": "2"})})
+    for unit, most, bound in ((Unit.IMAGE, 2, 80_000_000), (Unit.CHARACTER, 7, 105_000), (Unit.SECOND, 90, 9_000_000)):
+        [offer] = book.counted([target()], "m", unit, most).offers
+        assert offer.price.bound(10**9, 10**9) == offer.price.cost(Usage(10**9, 10**9)) == bound
+        assert offer.price.cost(Usage(units=1)) == -(-bound // most)
+    [offer] = book.counted([target("b")], "m", Unit.IMAGE, 2).offers
+    assert offer.price.cost(Usage(input=10)) == 10_000
+
+
+def test_a_price_for_units_alone_is_none_for_tokens() -> None:
+    listed = parse({"hour": "0.36"})
+    for ceiling in (None, flat(Decimal(5), Decimal(5))):
+        book = PriceBook(ceiling)
+        book.replace({"a": listed})
+        assert book.price(target(), "m") is ceiling
+        [offer] = book.counted([target()], "m", Unit.SECOND, 3_600).offers
+        assert offer.price.cost(Usage()) == 360_000_000
+        by_characters = book.counted([target()], "m", Unit.CHARACTER, 10)
+        assert [offer.price for offer in by_characters.offers] == ([] if ceiling is None else [ceiling])
+        assert by_characters.unknown == ("a" if ceiling is None else None)
