@@ -1,4 +1,4 @@
-"""openai-python's Responses API against the running gateway, in front of a provider of the same dialect."""
+"""openai-python's Responses API against the running gateway, in front of providers of its own dialect and of others."""
 
 import json
 from typing import Any
@@ -8,12 +8,24 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from tests.conformance.answers import CALLS
+from tests.conformance.answers import CALLS, chat_calls, messages_calls
 from tests.conformance.conftest import Bench
-from tests.conformance.test_openai import PIXEL, client
+from tests.conformance.test_anthropic import TOOLS as MESSAGES_TOOLS
+from tests.conformance.test_anthropic import client as messages_client
+from tests.conformance.test_openai import ASK, PIXEL, client
+from tests.conformance.test_openai import TOOLS as CHAT_TOOLS
 from tests.support import responses
-from tests.support.gateway import KEY, RESPONSES_MODEL
-from tests.support.upstream import Reply, json_reply, responses_answer, responses_stream
+from tests.support.gateway import CHAT_MODEL, KEY, MESSAGES_MODEL, RESPONSES_MODEL
+from tests.support.upstream import (
+    Reply,
+    chat_answer,
+    chat_stream,
+    json_reply,
+    messages_answer,
+    messages_stream,
+    responses_answer,
+    responses_stream,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -29,6 +41,13 @@ TOOLS: Any = [
 ]
 
 
+MODELS = pytest.mark.parametrize("model", [RESPONSES_MODEL, CHAT_MODEL, MESSAGES_MODEL])
+
+
+def one_of(model: str, own: Reply, chat: Reply, messages: Reply) -> Reply:
+    return {RESPONSES_MODEL: own, CHAT_MODEL: chat, MESSAGES_MODEL: messages}[model]
+
+
 class City(BaseModel):
     """What structured output is parsed into."""
 
@@ -41,33 +60,40 @@ def calls() -> list[responses.Item]:
     return [responses.call(id, name, arguments) for id, name, arguments in CALLS]
 
 
-async def test_plain(bench: Bench) -> None:
-    bench.upstream.script(responses_answer("hello"))
+@MODELS
+async def test_plain(bench: Bench, model: str) -> None:
+    bench.upstream.script(one_of(model, responses_answer("hello"), chat_answer("hello"), messages_answer("hello")))
     async with client(bench) as sdk:
-        answer = await sdk.responses.create(model=RESPONSES_MODEL, input="Hello")
+        answer = await sdk.responses.create(model=model, input="Hello")
     assert answer.output_text == "hello"
     assert answer.status == "completed"
     assert answer.usage is not None
     assert (answer.usage.input_tokens, answer.usage.output_tokens) == (7, 5)
-    assert bench.upstream.requests[0].path == "/v1/responses"
-    assert bench.upstream.requests[0].json() == {"model": RESPONSES_MODEL, "input": "Hello", "store": False}
+    if model == RESPONSES_MODEL:
+        assert bench.upstream.requests[0].path == "/v1/responses"
+        assert bench.upstream.requests[0].json() == {"model": RESPONSES_MODEL, "input": "Hello", "store": False}
 
 
-async def test_streamed(bench: Bench) -> None:
-    bench.upstream.script(responses_stream(["he", "l", "lo"]))
-    async with client(bench) as sdk, sdk.responses.stream(model=RESPONSES_MODEL, input="Hello") as stream:
+@MODELS
+async def test_streamed(bench: Bench, model: str) -> None:
+    texts = ["he", "l", "lo"]
+    bench.upstream.script(one_of(model, responses_stream(texts), chat_stream(texts), messages_stream(texts)))
+    async with client(bench) as sdk, sdk.responses.stream(model=model, input="Hello") as stream:
         texts = [event.delta async for event in stream if event.type == "response.output_text.delta"]
         answer = await stream.get_final_response()
     assert texts == ["he", "l", "lo"]
     assert answer.output_text == "hello"
 
 
+@MODELS
 @pytest.mark.parametrize("stream", [False, True])
-async def test_parallel_tool_calls_and_their_results(bench: Bench, stream: bool) -> None:
+async def test_parallel_tool_calls_and_their_results(bench: Bench, model: str, stream: bool) -> None:
+    own = responses_stream([], *calls()) if stream else responses_answer("", *calls())
     bench.upstream.script(
-        responses_stream([], *calls()) if stream else responses_answer("", *calls()), responses_answer("20 degrees")
+        one_of(model, own, chat_calls(stream=stream), messages_calls(stream=stream)),
+        one_of(model, responses_answer("20 degrees"), chat_answer("20 degrees"), messages_answer("20 degrees")),
     )
-    ask: Any = {"model": RESPONSES_MODEL, "tools": TOOLS}
+    ask: Any = {"model": model, "tools": TOOLS}
     asked: Any = [{"role": "user", "content": "Hello"}]
     async with client(bench) as sdk:
         if stream:
@@ -81,24 +107,49 @@ async def test_parallel_tool_calls_and_their_results(bench: Bench, stream: bool)
         last = await sdk.responses.create(**ask, input=asked)
     assert made == list(CALLS)
     assert last.output_text == "20 degrees"
-    sent = bench.upstream.requests[1].json()["input"]
-    assert [item.get("type") for item in sent] == [None, *["function_call"] * 2, *["function_call_output"] * 2]
+    if model == RESPONSES_MODEL:
+        sent = bench.upstream.requests[1].json()["input"]
+        assert [item.get("type") for item in sent] == [None, *["function_call"] * 2, *["function_call_output"] * 2]
 
 
-async def test_images_and_structured_output(bench: Bench) -> None:
-    bench.upstream.script(responses_answer('{"name": "Graz", "people": 300000}'))
+@MODELS
+async def test_images_and_structured_output(bench: Bench, model: str) -> None:
+    said = '{"name": "Graz", "people": 300000}'
+    bench.upstream.script(one_of(model, responses_answer(said), chat_answer(said), messages_answer(said)))
     parts: Any = [
         {"type": "input_text", "text": "What is it?"},
         {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}", "detail": "auto"},
     ]
     async with client(bench) as sdk:
-        answer = await sdk.responses.parse(
-            model=RESPONSES_MODEL, input=[{"role": "user", "content": parts}], text_format=City
-        )
+        answer = await sdk.responses.parse(model=model, input=[{"role": "user", "content": parts}], text_format=City)
     assert answer.output_parsed == City(name="Graz", people=300_000)
     sent = bench.upstream.requests[0].json()
+    if model != RESPONSES_MODEL:
+        return
     assert sent["input"][0]["content"] == parts
     assert sent["text"]["format"]["type"] == "json_schema"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_other_clients_reach_a_provider_that_speaks_responses_alone(bench: Bench, stream: bool) -> None:
+    own = responses_stream([], *calls()) if stream else responses_answer("", *calls())
+    bench.upstream.script(own)
+    chat: Any = {"model": RESPONSES_MODEL, "messages": ASK, "tools": CHAT_TOOLS}
+    messages: Any = {"model": RESPONSES_MODEL, "messages": ASK, "max_tokens": 50, "tools": MESSAGES_TOOLS}
+    async with client(bench) as one, messages_client(bench) as other:
+        if stream:
+            async with one.chat.completions.stream(**chat) as events:
+                completion: Any = await events.get_final_completion()
+            async with other.messages.stream(**messages) as told:
+                message: Any = await told.get_final_message()
+        else:
+            completion = await one.chat.completions.create(**chat)
+            message = await other.messages.create(**messages)
+    called = [(c.id, c.function.name, json.loads(c.function.arguments)) for c in completion.choices[0].message.tool_calls]
+    assert called == list(CALLS)
+    assert [(block.id, block.name, block.input) for block in message.content] == list(CALLS)
+    assert [request.path for request in bench.upstream.requests] == ["/v1/responses"] * 2
+    assert all(request.json()["store"] is False for request in bench.upstream.requests)
 
 
 async def test_encrypted_reasoning_goes_back_as_it_came(bench: Bench) -> None:

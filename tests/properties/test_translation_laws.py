@@ -2,16 +2,27 @@
 
 import json
 from collections.abc import Callable
+from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 from anthropic.types import Message
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
+from openai.types.responses import Response, ResponseStreamEvent
+from pydantic import TypeAdapter
 
-from sluicegate.codecs import anthropic_answer, anthropic_messages, openai_answer, openai_chat
+from sluicegate.codecs import (
+    anthropic_answer,
+    anthropic_messages,
+    openai_answer,
+    openai_chat,
+    openai_responses,
+    openai_responses_answer,
+)
 from sluicegate.codecs.conversation import (
     Accumulator,
     Answer,
@@ -37,6 +48,7 @@ from sluicegate.core.event import Event
 from sluicegate.core.usage import Usage
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
 
 WORDS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=8)
 NAMES = st.text("abcdefgh_", min_size=1, max_size=6)
@@ -133,6 +145,41 @@ def test_there_and_back_through_the_other_dialect(conversation: Conversation) ->
     assert openai_chat.decode(openai_chat.encode(there, dropped, 10), dropped) == conversation
 
 
+def without_stops(conversation: Conversation) -> Conversation:
+    """What all can say: Responses knows no stop sequences, and a tool of its own is strict unless it says otherwise."""
+    tools = tuple(msgspec.structs.replace(tool, strict=bool(tool.strict)) for tool in conversation.tools)
+    return msgspec.structs.replace(conversation, stop=(), tools=tools)
+
+
+@settings(deadline=None)
+@given(conversation=conversations(everything=False))
+def test_responses_decodes_what_it_encodes(conversation: Conversation) -> None:
+    dropped: dict[str, None] = {}
+    conversation = without_stops(conversation)
+    document = openai_responses.encode(conversation, dropped, 10)
+    OpenAIResponses().read(document)
+    assert openai_responses.decode(document, dropped) == conversation
+    assert not dropped
+
+
+CONVERSATIONAL: dict[str, Any] = {"chat": openai_chat, "responses": openai_responses, "anthropic": anthropic_messages}
+
+
+@settings(deadline=None)
+@given(conversation=conversations(everything=False))
+@pytest.mark.parametrize(("one", "other"), list(permutations(CONVERSATIONAL, 2)))
+def test_there_and_back_between_any_two(one: str, other: str, conversation: Conversation) -> None:
+    if conversation.parallel is not None and conversation.choice is None:  # said as an explicit `auto` by Anthropic
+        return
+    dropped: dict[str, None] = {}
+    conversation = without_stops(conversation)
+    between = conversation
+    for codec in (CONVERSATIONAL[one], CONVERSATIONAL[other], CONVERSATIONAL[one]):
+        between = codec.decode(codec.encode(between, dropped, 10), dropped)
+        assert between == conversation
+    assert not dropped
+
+
 COUNTS = st.integers(0, 1_000)
 
 
@@ -175,12 +222,17 @@ def read(decoder: Any, events: list[Event]) -> Answer:
     return accumulator.answer()
 
 
-CODECS: list[tuple[Any, Dialect]] = [(openai_answer, OpenAIChat()), (anthropic_answer, AnthropicMessages())]
+CODECS: list[tuple[Any, Dialect]] = [
+    (openai_answer, OpenAIChat()),
+    (openai_responses_answer, OpenAIResponses()),
+    (anthropic_answer, AnthropicMessages()),
+]
+IDS = ["openai", "responses", "anthropic"]
 
 
 @settings(deadline=None)
 @given(data=st.data(), answer=answers())
-@pytest.mark.parametrize(("codec", "dialect"), CODECS, ids=["openai", "anthropic"])
+@pytest.mark.parametrize(("codec", "dialect"), CODECS, ids=IDS)
 def test_streamed_equals_unstreamed(codec: Any, dialect: Dialect, data: st.DataObject, answer: Answer) -> None:
     stream = codec.StreamEncoder().feed(data.draw(cut(answer)))
     body = codec.WholeEncoder().feed(deltas(answer))
@@ -196,7 +248,7 @@ def test_streamed_equals_unstreamed(codec: Any, dialect: Dialect, data: st.DataO
 
 @settings(deadline=None)
 @given(data=st.data(), answer=answers())
-@pytest.mark.parametrize(("codec", "dialect"), CODECS, ids=["openai", "anthropic"])
+@pytest.mark.parametrize(("codec", "dialect"), CODECS, ids=IDS)
 def test_what_is_inspected_is_the_same_streamed_or_not(
     codec: Any, dialect: Dialect, data: st.DataObject, answer: Answer
 ) -> None:
@@ -204,6 +256,9 @@ def test_what_is_inspected_is_the_same_streamed_or_not(
         joined: dict[str, str] = {}
         for event in events:
             for piece in dialect.pieces(event):
+                if piece.again and piece.channel in joined:
+                    assert joined[piece.channel] == piece.text
+                    continue
                 joined[piece.channel] = joined.get(piece.channel, "") + piece.text
         return {channel: text for channel, text in joined.items() if text not in ("", "{}")}
 
@@ -225,6 +280,28 @@ def test_the_openai_sdk_accumulates_the_stream_to_the_body(data: st.DataObject, 
     calls = [c.function for c in streamed.choices[0].message.tool_calls or [] if c.type == "function"]
     expected = [c.function for c in whole.choices[0].message.tool_calls or [] if c.type == "function"]
     assert [(c.name, c.arguments) for c in calls] == [(c.name, c.arguments) for c in expected]
+
+
+@settings(deadline=None)
+@given(data=st.data(), answer=answers())
+def test_the_responses_stream_is_as_the_sdk_types_it_and_ends_with_the_body(data: st.DataObject, answer: Answer) -> None:
+    read_event: TypeAdapter[Any] = TypeAdapter(ResponseStreamEvent)
+    stream = openai_responses_answer.StreamEncoder().feed(data.draw(cut(answer)))
+    told = [read_event.validate_json(event.data) for event in stream]
+    assert [each.type for each in told] == [event.name for event in stream]
+    assert [each.sequence_number for each in told] == list(range(len(told)))
+    [body] = openai_responses_answer.WholeEncoder().feed(deltas(answer))
+    assert stream[-1].document["response"] == body.document
+    assert told[-1].response == Response.model_validate(body.document)
+    held = [id(part) for each in stream for part in _objects(each.document)]
+    assert len(held) == len(set(held))  # no event changes with another
+
+
+def _objects(value: Any) -> list[Any]:
+    """Every object below `value` that says something."""
+    inner = list(value.values() if isinstance(value, dict) else value) if isinstance(value, dict | list) else []
+    below = [found for each in inner for found in _objects(each)]
+    return [value, *below] if isinstance(value, dict) and "text" in value else below
 
 
 def accumulate(events: list[Json]) -> Json:

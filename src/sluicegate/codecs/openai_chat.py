@@ -52,7 +52,7 @@ _SILENT: dict[str, Any] = {
 _ASSISTANT_KNOBS = frozenset({"reasoning_content", "reasoning", "annotations"})
 _ASSISTANT_SILENT: dict[str, Any] = {"annotations": [], "tool_calls": []}
 _PART_KNOBS = frozenset({"prompt_cache_breakpoint"})
-_DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
+DATA_URL = re.compile(r"data:([a-z]+/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 _MOST_STOPS = 4
 _CHOICES = {"none": Choice.NONE, "auto": Choice.AUTO, "required": Choice.REQUIRED}
 
@@ -179,7 +179,7 @@ def _decode_content(fields: Fields) -> tuple[Part, ...]:
             parts.append(Text(inner.text("text")))
         elif kind == "image_url":
             image = inner.inner(inner.object("image_url"), "image_url")
-            parts.append(_image(image.text("url")))
+            parts.append(image_of(image.text("url")))
             image.close(frozenset({"detail"}))
         elif kind == "file":
             parts.append(_decode_file(inner.inner(inner.object("file"), "file")))
@@ -189,14 +189,15 @@ def _decode_content(fields: Fields) -> tuple[Part, ...]:
     return tuple(parts)
 
 
-def _image(url: str) -> Image:
-    match = _DATA_URL.match(url)
+def image_of(url: str) -> Image:
+    """The picture that an address, or data in one, is."""
+    match = DATA_URL.match(url)
     return Image(url=url) if match is None else Image(media_type=match[1].lower(), data=url[match.end() :])
 
 
 def _decode_file(fields: Fields) -> Document:
     data, name = fields.text("file_data"), fields.text("filename")
-    match = _DATA_URL.match(data)
+    match = DATA_URL.match(data)
     if match is None or match[1].lower() != "application/pdf":
         raise fields.cannot("file_data")
     fields.close()

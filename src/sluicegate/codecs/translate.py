@@ -5,7 +5,14 @@ from typing import Protocol
 
 import msgspec
 
-from sluicegate.codecs import anthropic_answer, anthropic_messages, openai_answer, openai_chat
+from sluicegate.codecs import (
+    anthropic_answer,
+    anthropic_messages,
+    openai_answer,
+    openai_chat,
+    openai_responses,
+    openai_responses_answer,
+)
 from sluicegate.codecs.conversation import Conversation, Delta, Ended
 from sluicegate.codecs.events import UNEXPLAINED, message_of
 from sluicegate.core.dialect import DialectName, Json
@@ -41,6 +48,13 @@ _CODECS = {
         openai_answer.Decoder,
         openai_answer.StreamEncoder,
         openai_answer.WholeEncoder,
+    ),
+    DialectName.OPENAI_RESPONSES: _Codec(
+        openai_responses.decode,
+        openai_responses.encode,
+        openai_responses_answer.Decoder,
+        openai_responses_answer.StreamEncoder,
+        openai_responses_answer.WholeEncoder,
     ),
     DialectName.ANTHROPIC_MESSAGES: _Codec(
         anthropic_messages.decode,
