@@ -6,6 +6,7 @@ import gc
 import logging
 import time
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +37,11 @@ from sluicegate.mounted import own_answers, spoken, surfaces
 from sluicegate.pipeline import Pipeline
 from sluicegate.providers import ollama
 from sluicegate.providers.pool import Pool
+from sluicegate.providers.presence import present
 from sluicegate.providers.presets import resolve
 from sluicegate.providers.registry import providers
 from sluicegate.routing.catalog import Catalog
+from sluicegate.routing.checks import Checks
 from sluicegate.routing.explain import Explanation, explain
 from sluicegate.routing.health import Health
 from sluicegate.routing.plan import Plan
@@ -216,7 +219,10 @@ class Gateway:
         _give_back()
         gc.freeze()  # what is loaded now stays: the collector need not look at it again and again
         gc.set_threshold(*COLLECT_EVERY)
-        beside = (self.policies.watch(), self.rows.watch(), self._offer_ollama())
+        checks = Checks(
+            self.catalog.every, partial(present, self.pool), self._standing.health, self._settings.routing.check_seconds
+        )
+        beside = (self.policies.watch(), self.rows.watch(), self._offer_ollama(), checks.run())
         self._tasks = [asyncio.ensure_future(each) for each in beside]
 
     async def stop(self) -> None:

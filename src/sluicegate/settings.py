@@ -225,6 +225,8 @@ class Routing(Section):
     """For how long after its first call an exchange may go its route again, before the first event; 0: never."""
     retry_share: Share = 0.1
     """How many repeats there may be for each exchange, over all of them."""
+    check_seconds: Annotated[float, Field(ge=0, le=3_600)] = 10
+    """How often it is looked whether anybody is at the addresses of deployments on the premises; 0: never."""
 
 
 class Traces(Section):

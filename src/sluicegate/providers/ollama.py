@@ -8,7 +8,8 @@ import msgspec
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.provider import Target
 from sluicegate.providers import address
-from sluicegate.providers.connection import StaleConnectionError, State
+from sluicegate.providers.connection import StaleConnectionError
+from sluicegate.providers.get import get
 from sluicegate.providers.pool import Pool
 from sluicegate.providers.presets import presets
 from sluicegate.settings import Demo
@@ -33,7 +34,7 @@ async def offered(pool: Pool, demo: Demo) -> Mapping[str, Target]:
     try:
         base = address.parse(demo.ollama_url)
         async with asyncio.timeout(demo.ollama_timeout):
-            body = await _get(pool, base, f"{base.path}/api/tags")
+            body = (await get(pool, base, f"{base.path}/api/tags", MAX_BYTES)).body
         names = [model.name for model in msgspec.json.decode(body, type=_Tags).models]
     except (ValueError, TimeoutError, UpstreamError, StaleConnectionError, msgspec.DecodeError):
         return {}
@@ -64,21 +65,3 @@ def _target(name: str, url: str) -> Target:
         max_output_tokens=32_768,
         circuit=f"ollama/{name}",
     )
-
-
-async def _get(pool: Pool, base: address.Address, path: str) -> bytes:
-    """The body of a GET, MAX_BYTES at most; empty for another status than 200."""
-    connection = pool.take(base.origin) or await pool.open(base.origin)
-    try:
-        head = f"GET {path} HTTP/1.1\r\nHost: {base.authority}\r\nAccept: application/json\r\n\r\n"
-        connection.begin(head.encode("ascii"), b"")
-        await connection.head()
-        body = b""
-        while connection.status == 200 and len(body) <= MAX_BYTES and (piece := await connection.read()):
-            body += piece
-        return body
-    finally:
-        if connection.state is State.DONE:
-            pool.give_back(connection)
-        else:
-            pool.discard(connection)

@@ -1,7 +1,7 @@
 """Which deployments a model name means, compiled from the tables and found by one look-up."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
 
 import msgspec
@@ -93,8 +93,12 @@ class Catalog:
 
     def deployment(self, name: str) -> Target | None:
         """The deployment called `name`, whatever model it is of; looked for anew each time."""
-        named = (*self._exact.values(), *(targets for _, targets in self._patterns), tuple(self._offered.values()))
-        return next((target for targets in named for target in targets if target.deployment == name), None)
+        return next((target for target in self.every() if target.deployment == name), None)
+
+    def every(self) -> Iterator[Target]:
+        """All targets there are."""
+        for targets in (*self._exact.values(), *(targets for _, targets in self._patterns), self._offered.values()):
+            yield from targets
 
     def _search(self, model: str) -> tuple[Target, ...]:
         """The targets of a model that has no entry of its own; remembered, up to a bound."""

@@ -101,6 +101,19 @@ class Health:
         if found is not None:
             found.probing = False
 
+    def absent(self, circuit: str, seconds: float) -> None:
+        """A check found nobody there: nothing is called for so many seconds, or until a check finds somebody."""
+        found = self._entry(circuit)
+        found.failures = max(found.failures, FAILURES)
+        found.open_for = found.open_for or FIRST_OPEN_SECONDS
+        found.open_until = max(found.open_until, self._clock() + seconds)
+
+    def present(self, circuit: str) -> None:
+        """A check found somebody there: an open circuit is probed by the next call."""
+        found = self._circuits.get(circuit)
+        if found is not None and found.open_for > 0.0:
+            found.open_until = min(found.open_until, self._clock())
+
     def _entry(self, circuit: str) -> _Circuit:
         found = self._circuits.get(circuit)
         if found is None:

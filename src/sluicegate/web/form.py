@@ -15,7 +15,9 @@ from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Json
 from sluicegate.core.errors import InvalidRequest
 
-_TYPE = re.compile(rb"multipart/form-data *; *boundary=(?:\"([0-9A-Za-z'()+_,./:=? -]{1,70})\"|([0-9A-Za-z'+_.-]{1,70}))", re.I)
+_TYPE = re.compile(
+    rb"multipart/form-data *; *boundary=(?:\"([0-9A-Za-z'()+_,./:=? -]{1,70})\"|([0-9A-Za-z'+_.-]{1,70}))", re.I
+)
 _DISPOSITION = re.compile(r'form-data; *name="([^"\\\r\n]{1,256})"(?:; *filename="([^"\\\r\n]{0,1024})")?')
 _MEDIA = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,64}/[A-Za-z0-9!#$&^_.+-]{1,64}(?:; ?charset=[A-Za-z0-9-]{1,32})?")
 _PERCENT = {"%22": '"', "%0D": "\r", "%0A": "\n"}

@@ -124,3 +124,18 @@ def test_what_is_remembered_is_bounded() -> None:
         found.failed(str(n))
     assert len(found._circuits) == MAX_ENTRIES
     assert health.MAX_ENTRIES > 0
+
+
+def test_what_a_check_finds() -> None:
+    clock = Clock()
+    found = Health(clock)
+    found.present("a")
+    found.absent("a", 30)
+    assert not found.available("a")
+    clock.now += 29
+    assert not found.available("a")
+    found.present("a")
+    assert found.available("a")
+    found.begin("a")
+    found.succeeded("a")
+    assert found.well((target(deployment="a"),)) == (target(deployment="a"),)
