@@ -75,7 +75,10 @@ class TextChannel:
 
     def _scan(self, text: str, final: bool) -> int:
         """Note the findings that `text` completes; from where on more text could still make one."""
-        self._drop()
+        far = self._plain - CONTEXT_REACH - 1 - self._base
+        if far > 0:  # too far back to be context
+            self._window = self._window[far:]
+            self._base += far
         self._window = window = self._window + text
         base = self._base
         low = self._plain - base
@@ -83,7 +86,7 @@ class TextChannel:
         scanned = window + EDGE if final else window
         ends = scanner.ends(scanned, self._work.left)
         self._work.left -= len(ends)
-        for end, numbers in grouped(ends):
+        for end, numbers in grouped(ends) if ends else ():
             if end + base >= self._seen and end > low:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
                 self._waiting.update(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
@@ -96,13 +99,6 @@ class TextChannel:
         if ready:
             self._waiting.difference_update(ready)
             self.ledger.take(sorted(ready, key=in_order))
-
-    def _drop(self) -> None:
-        """Forget what is too far back to be context."""
-        drop = self._plain - CONTEXT_REACH - 1 - self._base
-        if drop > 0:
-            self._window = self._window[drop:]
-            self._base += drop
 
     def _settle(self, settled: int) -> None:
         if self.ledger.edits:

@@ -46,6 +46,13 @@ class _Held(msgspec.Struct, Generic[C], gc=False):
     size: int
 
 
+class _Fresh(msgspec.Struct, gc=False):
+    """What has come of a channel's text and was not looked at yet, and where in the text it ends."""
+
+    end: int
+    texts: list[str]
+
+
 class Holder(ABC, Generic[C]):
     """Holds events until their channels have decided about their texts."""
 
@@ -76,27 +83,35 @@ class Holder(ABC, Generic[C]):
         self._release(leaving)
         return leaving
 
-    def _hold(self, event: Event, pieces: Sequence[Piece]) -> None:
-        placed = []
-        # of an answer that is not streamed nothing follows, so each of its texts is judged once, as a whole
-        final = not event.framed and len({piece.channel for piece in pieces}) == len(pieces)
-        for piece in pieces:
-            text = piece.text
-            channel = self._channels.get((piece.channel, piece.json))
-            if not text:
-                if piece.again and channel is not None and not channel.final:
-                    self._advance(channel, "", final=True)
-                continue
-            if channel is None or channel.final:
-                channel = self._channels[piece.channel, piece.json] = self._open(piece)
-            start = channel.length
-            self._advance(channel, text, final=final or (piece.again and event.framed))
-            placed.append((channel, piece, start, channel.length))
-        self._wait(event, placed, len(event.raw) if event.framed else 0)
-
-    def _wait(self, event: Event, placed: list[tuple[C, Piece, int, int]], size: int) -> None:
-        self._held.append(_Held(event, placed, size))
-        self._held_bytes += size
+    def _hold(self, events: Sequence[tuple[Event, Sequence[Piece]]]) -> None:
+        """Have events wait for their texts; what they bring together of one text is looked at in one go."""
+        fresh: dict[C, _Fresh] = {}
+        for event, pieces in events:
+            placed = []
+            # of an answer that is not streamed nothing follows, so each of its texts is judged once, as a whole
+            whole = not event.framed and len({piece.channel for piece in pieces}) == len(pieces)
+            for piece in pieces:
+                text = piece.text
+                channel = self._channels.get((piece.channel, piece.json))
+                if text:
+                    if channel is None or channel.final:
+                        channel = self._channels[piece.channel, piece.json] = self._open(piece)
+                    new = fresh.get(channel)
+                    if new is None:
+                        new = fresh[channel] = _Fresh(channel.length, [])
+                    start = new.end
+                    new.end = end = start + len(text)
+                    new.texts.append(text)
+                    placed.append((channel, piece, start, end))
+                over = (whole or (piece.again and event.framed)) if text else piece.again
+                if over and channel is not None and not channel.final:
+                    last = fresh.pop(channel, None)
+                    self._advance(channel, "".join(last.texts) if last else "", final=True)
+            size = len(event.raw) if event.framed else 0
+            self._held.append(_Held(event, placed, size))
+            self._held_bytes += size
+        for channel, new in fresh.items():
+            self._advance(channel, "".join(new.texts), final=False)
 
     def _release(self, leaving: list[Event]) -> None:
         waiting = self._held

@@ -19,6 +19,9 @@ _TOGETHER = 10
 _SIDE = 8
 """Bytes beyond the reach of a word on either side: a character of an abbreviation's boundary, and one of the pattern's."""
 
+_REMEMBERED = 4_096
+"""The most bytes of a text of which is remembered whether a word stands in it: as a stream's is, asked about twice."""
+
 _DIGIT = re.compile(rb"[0-9]").search
 _Window = tuple[frozenset[int], int, int]
 _Sets = tuple[tuple[int, frozenset[int]], ...]
@@ -92,14 +95,19 @@ class Leads:
             places: tuple(plan.sets[place] for place in places) for places in {*plan.plain, *plan.digits}
         }
         self._plain, self._digits = ([shared[places] for places in each] for each in (plan.plain, plan.digits))
+        self._last, self._told = b"", False
 
     def within(self, text: str) -> bool:
-        """Whether any word stands in `text`."""
-        return self._words is not None and bool(self._words.reports(text.encode("utf-8", "replace")))
+        """Whether any word stands in `text`; of the one that `reports` was last asked about that is known."""
+        if self._words is None:
+            return False
+        data = text.encode("utf-8", "replace")
+        return self._told if data == self._last else bool(self._words.reports(data))
 
     def reports(self, data: bytes, most: int = UNBOUNDED) -> list[Report]:
         """The ends, as an automaton reports them, of patterns near a word of theirs. Raises TooManyReports."""
         words = () if self._words is None else self._words.reports(data)
+        self._last, self._told = (data, bool(words)) if len(data) <= _REMEMBERED else (b"", False)
         found: list[Report] = []
         if words:
             plain = data.isascii()

@@ -126,13 +126,9 @@ class RestoreGuard(Holder[RestoringText]):
             pieces = self._dialect.pieces(event)
             if not event.framed:
                 self._leave(leaving, event, changed=self._at_once(pieces))
-            elif pieces:
-                self._hold(event, pieces)
-                self._release(leaving)
-            elif self._held:
-                self._wait(event, [], len(event.raw))
             else:
-                self._leave(leaving, event, changed=False)
+                self._hold([(event, pieces)])  # each by itself: a channel that waits for nothing may be given up for another
+                self._release(leaving)
         if self._held_bytes > self._max_held:
             leaving += self._rest()
         return leaving

@@ -92,7 +92,12 @@ class Selection:
 
     def undecided(self, text: str, before: str | None = None) -> int:
         """See `Scan.undecided`; rules that are not selected may move it further to the left."""
-        return min([part.scanner.undecided(text, before) for part in self._parts], default=len(text))
+        first = len(text)
+        for part in self._parts:
+            at = part.scanner.undecided(text, before)
+            if at < first:
+                first = at
+        return first
 
 
 def selection(scanners: Sequence[Scanner], wanted: Collection[str]) -> Scan:

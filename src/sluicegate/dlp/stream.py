@@ -48,22 +48,22 @@ class StreamGuard(Holder[TextChannel]):
 
     def feed(self, events: Sequence[Event]) -> Sequence[Event]:
         """Take the next events; return those that may leave now, in order. Raises Denied."""
-        leaving: list[Event] = []
-        dialect, work, most = self._dialect, self._work, self._inspection.max_candidates
-        if events:
-            self._account.ran = True
+        if not events:
+            return ()
+        dialect = self._dialect
+        self._account.ran = True
+        self._work.left = self._inspection.max_candidates * len(events)
+        taken: list[tuple[Event, Sequence[Piece]]] = []
         for event in events:
-            work.left = most
             if unread := dialect.unread(event):
                 self._account.unread(unread)
             pieces = dialect.pieces(event)
-            if pieces and (event.framed or not self._nothing_in(pieces)):
-                self._hold(event, pieces)
-                self._release(leaving)
-            elif self._held:
-                self._wait(event, [], len(event.raw))
-            else:
-                self._leave(leaving, event, changed=False)
+            if not event.framed and len(events) == 1 and self._nothing_in(pieces):
+                return events
+            taken.append((event, pieces))
+        self._hold(taken)
+        leaving: list[Event] = []
+        self._release(leaving)
         if self._held_bytes > self._max_held:
             self._account.refuse("max_held_bytes")
         return leaving
@@ -87,6 +87,8 @@ class StreamGuard(Holder[TextChannel]):
         """
         if self._channels or self._held or len(pieces) > self._max_channels:
             return False
+        if not pieces:
+            return True
         if len(pieces) > 1 and len({piece.channel for piece in pieces}) < len(pieces):
             return False
         texts = []

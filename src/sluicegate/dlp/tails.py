@@ -115,18 +115,16 @@ class Tails:
             if found is not None and found.end() > longest:
                 longest = found.end()
         if self._automata:
-            longest = max(longest, self._begun(text[: -self._width - 2 : -1]))
+            turned = text[: -self._width - 2 : -1]
+            data = turned.encode("utf-8", "replace")
+            for broad, automaton in self._automata:
+                reports = automaton.reports(data)
+                if reports:
+                    _, end = max(reports)  # all have one number
+                    begun = end - 1 if len(data) == len(turned) else length(data, broad, end)
+                    if begun > longest:
+                        longest = begun
         return len(text) - longest
-
-    def _begun(self, turned: str) -> int:
-        data = turned.encode("utf-8", "replace")
-        longest = 0
-        for broad, automaton in self._automata:
-            reports = automaton.reports(data)
-            if reports:
-                end = max(end for _, end in reports)
-                longest = max(longest, end - 1 if len(data) == len(turned) else length(data, broad, end))
-        return longest
 
 
 def length(data: bytes, broad: bool, to: int) -> int:

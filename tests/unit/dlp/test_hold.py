@@ -11,7 +11,7 @@ class Restoring(Holder[RestoringText]):
 
     def one(self, taken: Event) -> list[Event]:
         leaving: list[Event] = []
-        self._hold(taken, self._dialect.pieces(taken))
+        self._hold([(taken, self._dialect.pieces(taken))])
         self._release(leaving)
         return leaving
 
@@ -33,3 +33,15 @@ def test_the_end_decides_what_is_open() -> None:
     assert holder.one(cut) == []
     assert holder._rest() == [cut]
     assert read([cut]) == {"x": "<A"}
+
+
+def test_what_several_events_bring_of_a_text_is_looked_at_in_one_go() -> None:
+    holder = Restoring(PlainDialect())  # type: ignore[arg-type]  # all it asks of a dialect
+    taken = [event("<A", "x"), event("fine", "y"), event("_1> and <A", "x"), event("", "x")]
+    holder._hold([(one, holder._dialect.pieces(one)) for one in taken])
+    assert [channel.length for channel in holder._channels.values()] == [12, 4]
+    leaving: list[Event] = []
+    holder._release(leaving)
+    assert leaving == taken[:2]
+    assert holder._rest() == taken[2:]
+    assert read(taken) == {"x": "x and <A", "y": "fine"}
