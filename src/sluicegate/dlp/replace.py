@@ -7,6 +7,7 @@ import msgspec
 
 from sluicegate.core.dialect import Form, Nested, Span
 from sluicegate.dlp.findings import Edit, redact
+from sluicegate.dlp.json_text import fitted
 
 REST = "[REDACTED]"
 """What becomes of a text that would be left empty, which some providers refuse."""
@@ -18,7 +19,7 @@ def replace(spans: Sequence[tuple[Span, Sequence[Edit]]]) -> bool:
     """Do the edits of each span, which do not overlap, in the document the spans are of; True if anything changed.
 
     A number becomes a string that is the label. A key is renamed in its place, and told apart from its neighbours where
-    two would be the same. JSON inside a string is written back only if a span in it changed.
+    two would be the same. JSON inside a string is written back only if a span in it changed. A text that is JSON stays JSON.
     """
     nested: dict[int, Nested] = {}
     keys: list[tuple[Span, Sequence[Edit]]] = []
@@ -32,7 +33,7 @@ def replace(spans: Sequence[tuple[Span, Sequence[Edit]]]) -> bool:
         elif span.form is Form.NUMBER:
             span.holder[span.key] = edits[0].label
         else:
-            span.holder[span.key] = redact(span.text, edits) or REST
+            span.holder[span.key] = redact(span.text, fitted(span.text, edits)) or REST
         if span.nested is not None:
             nested[id(span.nested)] = span.nested
     renamed: dict[int, tuple[dict[str, Any], dict[str, str]]] = {}

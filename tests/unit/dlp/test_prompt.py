@@ -92,3 +92,10 @@ async def test_a_broken_detector_is_told_and_counts_as_failed_where_policy_wants
         assert judgement.failed is failed
         assert judgement.decision.verdict is Verdict.ALLOW
         assert judgement.decision.detail["detectors"] == ("patterns:ran", "names:not_run")
+
+
+async def test_a_text_that_is_json_stays_json() -> None:
+    document = {"a": '{"card": 4111111111111111, "also": ["4111111111111111"]}'}
+    _, placeholders = await judged(by("{card: tokenise}"), document)
+    assert document == {"a": '{"card": "<CARD_1>", "also": ["<CARD_1>"]}'}
+    assert placeholders.values == {"<CARD_1>": "4111111111111111"}
