@@ -4,12 +4,15 @@ In order: the session, the role's permission, the tenant scope, the media type, 
 the route is made, so that one which `web/routes.py` does not list cannot be registered, by whatever way it is added.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.routing import APIRoute
 
+from sluicegate.core.names import NAME
 from sluicegate.identity.credentials import bearer
 from sluicegate.identity.roles import Permission, permits
 from sluicegate.identity.sessions import Caller
@@ -85,7 +88,7 @@ async def _authorise(context: AdminContext, route: Route, request: Request) -> N
 
 
 async def _bounded(request: Request) -> Request:
-    """The request with its JSON body read, at most MAX_BODY_BYTES of it. Raises Problem: 415, 413."""
+    """The request with its JSON body read, at most MAX_BODY_BYTES of it, and no key twice. Raises Problem: 415, 413, 400."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
@@ -94,7 +97,19 @@ async def _bounded(request: Request) -> Request:
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if body and media_type != "application/json":
         raise Problem(415, "Send the body as `application/json`.")
+    with suppress(ValueError, RecursionError):  # what is no JSON is refused where it is needed
+        json.loads(bytes(body), object_pairs_hook=_no_key_twice, parse_int=str, parse_float=str)
     return Request(request.scope, _once(bytes(body)))
+
+
+def _no_key_twice(pairs: list[tuple[str, Any]]) -> None:
+    """Raises Problem for an object with a key that stands twice, which is told where it reads as a name."""
+    seen: set[str] = set()
+    for key, _ in pairs:
+        if key in seen:
+            field = f"body.{key}" if NAME.fullmatch(key) else "body"
+            raise Problem(400, "A key stands twice in one object.", field=field)
+        seen.add(key)
 
 
 def _once(body: bytes) -> Callable[[], Awaitable[dict[str, Any]]]:

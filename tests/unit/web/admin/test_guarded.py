@@ -112,6 +112,22 @@ async def test_the_body_is_bounded(world: World) -> None:
         assert answer.status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('{"name": "x", "name": "y"}', "body.name"),
+        ('{"name": "x", "na\\u006de": "y"}', "body.name"),
+        ('{"a": [{"": 1, "": 2}]}', "body"),
+        ('[{"two words": 1, "two words": 1}]', "body"),
+    ],
+)
+async def test_no_key_stands_twice(world: World, body: str, field: str) -> None:
+    async with world.client("owner@all") as client:
+        answer = await client.post("/api/v1/teams", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code == 400
+    assert answer.json()["errors"] == [{"field": field, "message": "A key stands twice in one object."}]
+
+
 async def test_using_a_session_keeps_it_alive(world: World) -> None:
     async with world.client("viewer@a") as client:
         for _ in range(3):
