@@ -1,16 +1,20 @@
 """The words of guardrail policies: what a file (or a row) may say, and which entry decides about a rule."""
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Literal
 
 import msgspec
 import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from sluicegate.dlp.external.build import DetectorSpec
 from sluicegate.dlp.findings import Action, Treatment
 from sluicegate.dlp.packs import Rule, RuleError, Subject
 from sluicegate.dlp.strict_yaml import read_strict_yaml
+from sluicegate.objects import Name
 
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
 MAX_OVERRIDES = 100
 """Overrides that one policy may have."""
 
@@ -127,6 +131,13 @@ def _place(error: yaml.YAMLError) -> str:
 
 def read_policy(name: str, written: object) -> PolicySpec:
     """One policy from its document. Raises RuleError naming the place that is wrong."""
+    try:
+        _NAME.validate_python(name)
+    except ValidationError:
+        why = (
+            "a policy's name has letters, digits and `. _ : / @ * -`, begins with a letter or digit, and is at most 128 long"
+        )
+        raise RuleError(f"policies.{json.dumps(name)}: {why}") from None
     where = f"policies.{name}"
     try:
         spec = msgspec.convert(written, PolicySpec)

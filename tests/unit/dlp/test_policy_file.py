@@ -158,3 +158,15 @@ def test_a_word_that_fits_nothing_is_told(more: str, why: str) -> None:
 
 def test_roles_are_those_of_users_and_the_one_of_a_key_without_a_user() -> None:
     assert {*roles.Role, "service_account"} == set(get_args(Role))
+
+
+@pytest.mark.parametrize("name", ["a\u0000b", "a\nb", "", "-a", "two words", "x" * 129, "\u202ea"])
+def test_a_policy_is_called_as_objects_are(name: str) -> None:
+    with pytest.raises(RuleError, match="a policy's name has letters") as refused:
+        read_policy(name, {"prompt": {}, "answer": {}})
+    assert str(refused.value).isprintable()
+
+
+def test_a_file_that_calls_a_policy_by_what_is_no_name() -> None:
+    with pytest.raises(RuleError, match="a policy's name has letters"):
+        read_book(b'policies: {"a\\u0007": {prompt: {}, answer: {}}}')
