@@ -114,9 +114,9 @@ class Policies:
 
     async def _compiled(self, rows: Sequence[PolicyRow], excused: Set[RowKey] = frozenset()) -> Edition:
         known = {**self._warm, **self.edition.scanners}
-        return await asyncio.to_thread(
-            compile_edition, self.path, self._settings, self._kept, self._detectors, rows, known, excused, self.doors
-        )
+        own = self._settings, self._kept, self._detectors
+        # one thread: requests are served meanwhile
+        return await asyncio.to_thread(compile_edition, self.path, *own, rows, known, excused, self.doors, threads=1)
 
     def _failed(self, why: str) -> None:
         self.state.failure = why

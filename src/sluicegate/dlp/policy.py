@@ -149,9 +149,11 @@ def compile_edition(
     known: Mapping[Chosen, Scanner] | None = None,
     excused: Set[RowKey] = frozenset(),
     doors: Doors | None = None,
+    threads: int | None = None,
 ) -> Edition:
     """The file at `path` with `rows`, compiled; scanners that are among `known` are taken from there.
 
+    So many `threads` compile; unless given, as many as there are processors: one leaves the rest to who is served meanwhile.
     The detectors that the file names go out by `doors`, once they are open.
     Raises PolicyError naming the place that is wrong. A wrong row that is `excused` is told in the edition instead.
     """
@@ -172,6 +174,7 @@ def compile_edition(
             [*detectors, *outside],
             version,
             known or {},
+            threads=threads,
         )
         policies = press.policies(book.policies)
     except (OSError, RuleError) as error:
@@ -233,6 +236,7 @@ class _Press:
         version: str,
         known: Mapping[Chosen, Scanner],
         base: "_Press | None" = None,
+        threads: int | None = None,
     ) -> None:
         """`own` are the rules that are not of the packs. A row's press shares with its `base`, whose own ones come first."""
         self._settings = settings
@@ -242,6 +246,7 @@ class _Press:
         self._detectors = detectors
         self._version = version
         self._ready = known
+        self._threads = threads
         shared = 0 if base is None else len(base._own)
         self._groups = [group for group in (packs, own[:shared], own[shared:]) if group]
         """What is compiled together, and shared by all policies that name any of it."""
@@ -275,7 +280,9 @@ class _Press:
         if not rules:
             return self._policy(row.name, spec)
         own = [*self._own, *rules]
-        press = _Press(self._settings, self._kept, self._packs, own, self._detectors, self._version, self._ready, self)
+        press = _Press(
+            self._settings, self._kept, self._packs, own, self._detectors, self._version, self._ready, self, self._threads
+        )
         policy = press._policy(row.name, spec)
         press._refuse_unusable(rules)
         return policy
@@ -284,7 +291,7 @@ class _Press:
         """Raises RuleError for one of the rules that cannot be used, even where no policy names it."""
         used = {each for chosen in self.scanners for each in chosen.own}
         unused = [rule for rule in rules if _encoded(rule) not in used]
-        Scanner(unused, self._kept, max_bytes=self._settings.max_compiled_bytes)
+        Scanner(unused, self._kept, self._threads, self._settings.max_compiled_bytes)
 
     def _policy(self, name: str, spec: PolicySpec) -> Policy:
         where = f"policies.{name}"
@@ -356,7 +363,7 @@ class _Press:
         key = Chosen(tuple(rule.id for rule in rules), own)
         scanner = self.scanners.get(key) or self._ready.get(key)
         if scanner is None:
-            scanner = Scanner(rules, self._kept, max_bytes=self._settings.max_compiled_bytes)
+            scanner = Scanner(rules, self._kept, self._threads, self._settings.max_compiled_bytes)
         self.scanners[key] = scanner
         return scanner
 

@@ -1,5 +1,7 @@
 """Policies in force: with rows beside the file, swapped whole, and kept where what comes next does not compile."""
 
+import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -170,3 +172,16 @@ def test_a_failure_never_quotes_the_file(content: str, tmp_path_factory: pytest.
     with pytest.raises(PolicyError) as caught:
         Policies(Dlp(policies=str(path)), KEPT)
     assert "hunter2" not in str(caught.value)
+
+
+async def test_while_requests_are_served_one_thread_compiles(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(FILE)
+    own = Policies(Dlp(policies=str(tmp_path / "p.yaml")), tmp_path / "kept")
+    (tmp_path / "p.yaml").write_text(FILE.replace("T-[0-9]{4}", "U-[0-9]{4} (?:[a-z]{9} ?){9}[0-9a-f]{40}"))
+    reading = asyncio.create_task(own.reload())
+    most = 0
+    while not reading.done():
+        most = max(most, sum(thread.name.startswith("automata") for thread in threading.enumerate()))
+        await asyncio.sleep(0)
+    assert await reading
+    assert most <= 1
