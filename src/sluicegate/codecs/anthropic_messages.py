@@ -249,6 +249,8 @@ def encode(conversation: Conversation, dropped: dict[str, None], max_output_toke
         "max_tokens": max_output_tokens if max_tokens is None else max_tokens,
         "messages": _encode_turns(conversation.turns),
     }
+    if any(isinstance(part, ToolCall) and part.signature for turn in conversation.turns for part in turn.parts):
+        dropped["messages.tool_calls.thought_signature"] = None
     if conversation.system:
         document["system"] = _say(conversation.system)
     temperature = conversation.temperature

@@ -53,7 +53,7 @@ class Asking:
             )
         if self.usage is None:
             self.usage = exchange.dialect.ask_usage(exchange.document)
-        translated = across.request(exchange.document, model, target.max_output_tokens)
+        translated = across.request(exchange.document, model, target.max_output_tokens, stream=ask.stream)
         self._dialects[dialect].ask_usage(translated)
         return Request(dialect=dialect, model=model, body=encode(translated), stream=ask.stream, headers=headers)
 

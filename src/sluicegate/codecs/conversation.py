@@ -36,11 +36,12 @@ class Document(msgspec.Struct, frozen=True, tag="document"):
 
 
 class ToolCall(msgspec.Struct, frozen=True, tag="tool_call"):
-    """The model asks for a tool; `arguments` is JSON text."""
+    """The model asks for a tool; `arguments` is JSON text. `signature` is what Gemini wants back with its calls."""
 
     id: str
     name: str
     arguments: str
+    signature: str = ""
 
 
 class ToolResult(msgspec.Struct, frozen=True, tag="tool_result"):
@@ -152,6 +153,7 @@ class Called(msgspec.Struct, frozen=True):
     slot: int
     id: str
     name: str
+    signature: str = ""
 
 
 class Argued(msgspec.Struct, frozen=True):
@@ -250,7 +252,7 @@ class Accumulator:
 
 def _part(kind: type[Said | Thought] | Called, text: str) -> Text | Thinking | ToolCall | None:
     if isinstance(kind, Called):
-        return ToolCall(kind.id, kind.name, text or "{}")
+        return ToolCall(kind.id, kind.name, text or "{}", kind.signature)
     if not text:
         return None
     return Text(text) if kind is Said else Thinking(text)
@@ -261,7 +263,7 @@ def deltas(answer: Answer) -> list[Delta]:
     out: list[Delta] = [Start(answer.id, answer.model, answer.created)]
     for slot, part in enumerate(answer.parts):
         if isinstance(part, ToolCall):
-            out += [Called(slot, part.id, part.name), Argued(slot, part.arguments)]
+            out += [Called(slot, part.id, part.name, part.signature), Argued(slot, part.arguments)]
         else:
             out.append(Said(part.text) if isinstance(part, Text) else Thought(part.text))
     if answer.refusal:

@@ -113,9 +113,21 @@ class Decoder:
             raise invalid()
         if slot not in self._called:
             self._called.add(slot)
-            out.append(Called(slot, _text(call, "id") or f"call_{slot}", _text(function, "name")))
+            out.append(Called(slot, _text(call, "id") or f"call_{slot}", _text(function, "name"), _signature(call)))
         if arguments := _text(function, "arguments"):
             out.append(Argued(slot, arguments))
+
+
+def _signature(call: Json) -> str:
+    """What Google's servers of this dialect add to a call."""
+    extra = call.get("extra_content")
+    google = extra.get("google") if type(extra) is dict else None
+    return _text(google, "thought_signature") if type(google) is dict else ""
+
+
+def _signed(call: Json, signature: str) -> Json:
+    """`call`, with the signature that Gemini wants back, where the clients of Google's servers find it."""
+    return {**call, "extra_content": {"google": {"thought_signature": signature}}} if signature else call
 
 
 def _text(document: Json, field: str) -> str:
@@ -166,7 +178,7 @@ class StreamEncoder:
                 index = self._slots[delta.slot] = len(self._slots)
                 function = {"name": delta.name, "arguments": ""}
                 call = {"index": index, "id": delta.id, "type": "function", "function": function}
-                out.append(self._chunk({"tool_calls": [call]}))
+                out.append(self._chunk({"tool_calls": [_signed(call, delta.signature)]}))
             elif isinstance(delta, Argued):
                 call = {"index": self._slots[delta.slot], "function": {"arguments": delta.text}}
                 out.append(self._chunk({"tool_calls": [call]}))
@@ -218,7 +230,9 @@ def encode(answer: Answer) -> Json:
     said = "".join(part.text for part in answer.parts if isinstance(part, Text))
     thought = "".join(part.text for part in answer.parts if isinstance(part, Thinking))
     calls = [
-        {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}
+        _signed(
+            {"id": part.id, "type": "function", "function": {"name": part.name, "arguments": part.arguments}}, part.signature
+        )
         for part in answer.parts
         if isinstance(part, ToolCall)
     ]

@@ -1,7 +1,8 @@
 """Chat Completions requests, to and from the canonical conversation.
 
 Source: the types of openai-python. `Conversation` that this dialect cannot say: images in tool results, and more than four
-stop sequences. Dropped, and named: `top_k`, `is_error` of a tool result.
+stop sequences. Dropped, and named: `top_k`, `is_error` of a tool result, and Gemini's signatures of calls: clients are given
+them in the field in which Google's own servers of this dialect do, which other servers would refuse.
 """
 
 import re
@@ -142,11 +143,21 @@ def _decode_call(fields: Fields) -> ToolCall:
     arguments = function.text("arguments")
     if arguments_object(arguments) is None:
         raise function.cannot("arguments")
-    call = ToolCall(fields.text("id"), function.text("name"), arguments or "{}")
+    call = ToolCall(fields.text("id"), function.text("name"), arguments or "{}", _decode_signature(fields))
     function.close()
     fields.take("index")
     fields.close()
     return call
+
+
+def _decode_signature(fields: Fields) -> str:
+    """What Google's own servers of this dialect add to a call, and want back with it."""
+    extra = fields.inner(fields.object("extra_content"), "extra_content")
+    google = extra.inner(extra.object("google"), "google")
+    signature = google.text("thought_signature")
+    google.close()
+    extra.close()
+    return signature
 
 
 def _texts(fields: Fields, field: str) -> tuple[Text, ...]:
@@ -304,6 +315,8 @@ def _say(role: Literal["system", "user"], parts: tuple[Part, ...]) -> Json:
 
 def _encode_turn(turn: Turn, dropped: dict[str, None]) -> list[Json]:
     if turn.role == "assistant":
+        if any(isinstance(part, ToolCall) and part.signature for part in turn.parts):
+            dropped["messages.tool_calls.thought_signature"] = None
         return [_encode_assistant(turn)]
     messages: list[Json] = []
     rest: list[Part] = []

@@ -8,6 +8,8 @@ import msgspec
 from sluicegate.codecs import (
     anthropic_answer,
     anthropic_messages,
+    gemini,
+    gemini_answer,
     openai_answer,
     openai_chat,
     openai_responses,
@@ -63,6 +65,13 @@ _CODECS = {
         anthropic_answer.StreamEncoder,
         anthropic_answer.WholeEncoder,
     ),
+    DialectName.GEMINI: _Codec(
+        gemini.decode,
+        gemini.encode,
+        gemini_answer.Decoder,
+        gemini_answer.StreamEncoder,
+        gemini_answer.WholeEncoder,
+    ),
 }
 
 
@@ -102,14 +111,19 @@ class Translation:
         self.dropped: tuple[str, ...] = ()
         """The knobs of the last request that the target's dialect has no word for, by name, in the client's words."""
 
-    def request(self, document: Json, model: str, max_output_tokens: int = DEFAULT_MAX_TOKENS) -> Json:
+    def request(
+        self, document: Json, model: str, max_output_tokens: int = DEFAULT_MAX_TOKENS, *, stream: bool | None = None
+    ) -> Json:
         """The client's `document`, which stays as it is, as a request for `model` in the target's dialect.
+
+        `stream` is given where the client's document does not say whether its answer is streamed.
 
         Raises UnsupportedFeature naming the field that cannot be said.
         """
         dropped: dict[str, None] = {}
         conversation = self._client.decode(document, dropped)
-        said = msgspec.structs.replace(conversation, model=model)
+        streamed = conversation.stream if stream is None else stream
+        said = msgspec.structs.replace(conversation, model=model, stream=streamed)
         translated = self._target.encode(said, dropped, max_output_tokens)
         self.dropped = tuple(dropped)
         return translated

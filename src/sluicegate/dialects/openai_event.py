@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from sluicegate.core.dialect import Json, Piece
+from sluicegate.core.encoded import is_base64
 from sluicegate.core.event import Event
 from sluicegate.dialects.answers import Told, document_of, govern, is_name
 
@@ -127,8 +128,23 @@ def _call(pieces: list[Piece], channel: str, calls: list[Any], position: int, ca
     for field, value in call.items():
         if field in ("function", "custom") and type(value) is dict:
             _tool(pieces, channel, value)
+        elif field == "extra_content" and type(value) is dict:
+            _extra(pieces, channel, value)
         elif field not in ("id", "index", "type"):
             govern(pieces, f"{channel}.{field}", call, field, value)
+
+
+def _extra(pieces: list[Piece], channel: str, extra: Json) -> None:
+    """What Google's servers add to a call: a signature, which they want back as it was."""
+    google = extra.get("google")
+    signature = google.get("thought_signature") if type(google) is dict and len(google) == len(extra) == 1 else None
+    if type(signature) is str and is_base64(signature):
+        return
+    first = len(pieces)
+    for field, value in extra.items():
+        govern(pieces, f"{channel}.{field}", extra, field, value)
+    for piece in pieces[first:]:
+        piece.sealed = True
 
 
 def _tool(pieces: list[Piece], channel: str, tool: Json) -> None:

@@ -17,7 +17,9 @@ from sluicegate.dialects.walk import (
     identifier,
     knob,
     nested,
+    opaque,
     reference,
+    sealed,
     structural,
     text,
     within,
@@ -47,6 +49,7 @@ _CALL = fields(
         "type": words("function", "custom"),
         "function": fields({"name": text, "arguments": nested}),
         "custom": fields({"name": text, "input": text}),
+        "extra_content": fields({"google": fields({"thought_signature": sealed(opaque)})}),
     },
     at=Place.TOOL_ARGUMENTS,
 )

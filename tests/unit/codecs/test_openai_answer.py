@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from sluicegate.codecs.conversation import Broken, Called, Ended, Finished, Said, Start, Stop
-from sluicegate.codecs.openai_answer import Decoder, StreamEncoder, WholeEncoder
+from sluicegate.codecs.conversation import Answer, Broken, Called, Ended, Finished, Said, Start, Stop, ToolCall
+from sluicegate.codecs.openai_answer import Decoder, StreamEncoder, WholeEncoder, encode
 from sluicegate.core.errors import UpstreamError
 from sluicegate.core.event import Event
 
@@ -68,3 +68,14 @@ def test_an_error_ends_a_stream_and_makes_no_body() -> None:
     assert out.document["error"]["message"] == "full"
     with pytest.raises(UpstreamError):
         WholeEncoder().feed([Said("a"), broken])
+
+
+def test_gemini_signs_its_calls_here_as_at_googles_own_servers() -> None:
+    signed = {"google": {"thought_signature": "c2ln"}}
+    _, chunk = StreamEncoder().feed([Start("i", "m"), Called(0, "c", "f", "c2ln")])
+    call = chunk.document["choices"][0]["delta"]["tool_calls"][0]
+    assert call["extra_content"] == signed
+    assert Decoder().feed(chunk)[-1] == Called(0, "c", "f", "c2ln")
+    body = encode(Answer(parts=(ToolCall("c", "f", "{}", "c2ln"), ToolCall("d", "f", "{}"))))
+    first, second = body["choices"][0]["message"]["tool_calls"]
+    assert (first["extra_content"], "extra_content" in second) == (signed, False)

@@ -81,3 +81,18 @@ def test_what_cannot_be_said_is_named() -> None:
 
 def test_every_answer_has_a_bound() -> None:
     assert said(Turn("user", (Text("a"),)))["max_completion_tokens"] == 9
+
+
+def test_a_signature_of_gemini_is_read_and_its_neighbours_are_refused() -> None:
+    signed = {"google": {"thought_signature": "c2ln"}}
+    conversation = decode(
+        {"model": "m", "messages": call(function={"name": "f", "arguments": "{}"}, extra_content=signed)}, {}
+    )
+    (made,) = conversation.turns[0].parts
+    assert isinstance(made, ToolCall)
+    assert made.signature == "c2ln"
+    dropped: dict[str, None] = {}
+    encode(conversation, dropped, 9)
+    assert list(dropped) == ["messages.tool_calls.thought_signature"]
+    odd = call(function={"name": "f", "arguments": "{}"}, extra_content={"google": {"more": 1}})
+    assert refused(messages=odd) == "messages[0].tool_calls[0].extra_content.google.more"

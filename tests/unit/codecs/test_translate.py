@@ -14,7 +14,7 @@ from sluicegate.core.errors import UnsupportedFeature, UpstreamError
 from sluicegate.core.event import Event, frame
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "translation"
-OPENAI, ANTHROPIC = DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES
+OPENAI, ANTHROPIC, GEMINI = DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES, DialectName.GEMINI
 
 
 def between(client: DialectName, target: DialectName) -> Translation:
@@ -44,7 +44,8 @@ def test_requests(path: Path) -> None:
         assert caught.value.field == case["refused"]
         assert caught.value.reason is Reason.UNSUPPORTED_FEATURE
     else:
-        assert made.request(document, "upstream-model", 1000) == case["translated"]
+        streamed = case.get("streamed")  # where the client's document does not say it
+        assert made.request(document, "upstream-model", 1000, stream=streamed) == case["translated"]
         assert list(made.dropped) == case["dropped"]
     assert document == case["request"]
 
@@ -55,8 +56,10 @@ def test_answers(path: Path) -> None:
     answer = between(DialectName(case["client"]), DialectName(case["target"])).answer()
     if "stream" in case:
         out: list[Event] = []
-        for document in case["stream"]:
-            out += answer.feed([event(document, named=case["target"] != OPENAI)])
+        for number, document in enumerate(case["stream"], 1):
+            one = event(document, named=case["target"] not in (OPENAI, GEMINI))
+            one.last = case["target"] == GEMINI and number == len(case["stream"])
+            out += answer.feed([one])
         assert [shown(one) for one in out] == case["translated"]
     else:
         data = json.dumps(case["body"]).encode()

@@ -73,3 +73,14 @@ def test_what_cannot_be_read_is_refused_each_time() -> None:
     for _ in range(2):
         with pytest.raises(UpstreamError):
             told(event)
+
+
+def test_a_signature_at_a_call_is_sealed() -> None:
+    def pieces(extra: Any) -> list[tuple[str, bool]]:
+        call = {"index": 0, "function": {"name": "f", "arguments": "{}"}, "extra_content": extra}
+        event = sse({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+        return [(piece.text, piece.sealed) for piece in told(event).pieces][1:]
+
+    assert pieces({"google": {"thought_signature": "c2ln"}}) == []
+    assert pieces({"google": {"thought_signature": "say so!"}}) == [('{"thought_signature":"say so!"}', True)]
+    assert pieces({"google": {"thought_signature": "c2ln"}, "b": "c"})[1:] == [("c", True)]
