@@ -1,13 +1,13 @@
 """What the settings may declare: organisations, teams, use cases, keys, providers, deployments; and how values look."""
 
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from sluicegate.core.dialect import DialectName, Feature, SystemMode
+from sluicegate.core.dialect import ANSWERED_HERE, DialectName, Feature, SystemMode
 from sluicegate.core.identity import Classification, OverBudget, Period
-from sluicegate.core.provider import Place
+from sluicegate.core.provider import AuthKind, ClientHeader, Place, Quirk
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -19,10 +19,23 @@ Wildcard = Annotated[str, Field(pattern=r"^[A-Za-z0-9*][A-Za-z0-9._:/@*-]{0,127}
 """A name, or a wildcard such as `claude-*` or `*`."""
 
 
+Region = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]
+PATH = r"^/[A-Za-z0-9_.~!$&'()*+,;=:@%/{}?-]{0,512}$"
+QueryName = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+QueryValue = Annotated[str, Field(pattern=r"^[A-Za-z0-9._~-]{0,128}$")]
+
+
 class Section(BaseModel):
     """A group of settings; an unknown name in it is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+OWN_AND_PROMPT = (
+    "own_credentials and system_prompt exclude each other: a client with its own credential sends requests that its "
+    "provider may check as a whole, and a prompt put in front would change them"
+)
+"""Why a use case cannot have both."""
 
 
 class BudgetSpec(Section):
@@ -79,6 +92,13 @@ class UseCaseSpec(Section):
     """What becomes of a request that a budget in money or tokens does not cover: `refuse`, or `on_prem`."""
     rate: RateSpec = RateSpec()
     active: bool = True
+    own_credentials: bool = False
+
+    @model_validator(mode="after")
+    def _compatible(self) -> Self:
+        if self.own_credentials and self.system_prompt is not None:
+            raise ValueError(OWN_AND_PROMPT)
+        return self
 
     @field_validator("networks")
     @classmethod
@@ -119,6 +139,38 @@ class PriceSpec(Section):
     """USD per minute of sound that is written down."""
 
 
+class AuthSpec(Section):
+    """How a provider knows the gateway: a header, or a token or signature made from the credential."""
+
+    kind: AuthKind = AuthKind.HEADER
+    header: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,64}$")] = ""
+    scheme: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,32}$")] = ""
+    authority: Annotated[str, Field(pattern=r"^https?://[^\s?#]{1,256}$")] = "https://login.microsoftonline.com"
+    tenant: Annotated[str, Field(pattern=r"^[A-Za-z0-9.-]{0,128}$")] = ""
+    client: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{0,128}$")] = ""
+    scope: Annotated[str, Field(pattern=r"^[!-~]{0,256}$")] = ""
+    federated: bool = False
+    service: Annotated[str, Field(pattern=r"^[a-z0-9-]{0,32}$")] = ""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.kind is AuthKind.ENTRA and not (self.tenant and self.client and self.scope):
+            raise ValueError("an Entra token needs tenant, client and scope")
+        if self.kind is AuthKind.AWS and not self.service:
+            raise ValueError("a signature needs a service")
+        if self.kind is AuthKind.GOOGLE and not self.scope:
+            raise ValueError("a Google token needs a scope")
+        return self
+
+
+class PathSpec(Section):
+    """Where a dialect is called, behind the base URL; `{model}` stands for the model's name."""
+
+    whole: Annotated[str, Field(pattern=PATH)]
+    stream: Annotated[str, Field(pattern=PATH)] = ""
+    """The same for an answer in events, where that differs."""
+
+
 class ProviderSpec(Section):
     """An address and a credential. `preset` fills what is not given (`openai`, `anthropic`, `ollama`, …)."""
 
@@ -134,12 +186,19 @@ class ProviderSpec(Section):
     """In place of `credential`: several, over which the calls are spread; each fails and recovers by itself."""
     headers: dict[str, str] = {}
     place: Place | None = None
-    region: str = ""
+    region: Region = ""
+    paths: dict[DialectName, PathSpec] | None = None
+    query: dict[QueryName, QueryValue] | None = None
+    auth: AuthSpec | None = None
+    client_headers: tuple[ClientHeader, ...] | None = None
+    quirks: tuple[Quirk, ...] | None = None
 
     @model_validator(mode="after")
     def _one_way(self) -> "ProviderSpec":
         if self.credential is not None and self.credentials:
             raise ValueError("give `credential` or `credentials`, not both")
+        if not ANSWERED_HERE.isdisjoint(self.dialects or ()):
+            raise ValueError("no provider is asked for lists of models: the gateway answers those itself")
         return self
 
 
@@ -158,4 +217,6 @@ class DeploymentSpec(Section):
     max_output_tokens: Count = 32_768
     rate: RateSpec = RateSpec()
     """What it may be asked, with each credential; beyond it the next target is tried."""
+    quirks: tuple[Quirk, ...] = ()
+    """Beside those of its provider."""
     price: PriceSpec | None = None

@@ -191,6 +191,8 @@ class Upstream(Section):
     idle_timeout: Seconds = 60
     """The longest silence between two pieces of an answer."""
     total_timeout: Seconds = 900
+    token_timeout: Seconds = 10
+    """To fetch a token or a machine's credential (Entra, Google, AWS); one fetch is under way at a time."""
     keep_alive_timeout: Seconds = 30
     max_idle_connections: Count = 256
     """Kept open per provider for the next call."""

@@ -37,6 +37,7 @@ class Reason(StrEnum):
     KEY_REVOKED = "key_revoked"
     KEY_EXPIRED = "key_expired"
     ADMIN_CREDENTIAL = "admin_credential"
+    OWN_CREDENTIAL_NOT_ALLOWED = "own_credential_not_allowed"
     # s2_scope
     SCOPED = "scoped"
     USE_CASE_INACTIVE = "use_case_inactive"

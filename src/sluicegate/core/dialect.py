@@ -32,9 +32,15 @@ class DialectName(StrEnum):
     OPENAI_MODELS = "openai_models"
     ANTHROPIC_MODELS = "anthropic_models"
     GEMINI_MODELS = "gemini_models"
+    BEDROCK_CONVERSE = "bedrock_converse"
 
 
-MODEL_IN_ADDRESS = frozenset((DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS, DialectName.GEMINI_EMBED))
+ANSWERED_HERE = frozenset((DialectName.OPENAI_MODELS, DialectName.ANTHROPIC_MODELS, DialectName.GEMINI_MODELS))
+"""What the gateway answers by itself: no provider is asked in it."""
+
+MODEL_IN_ADDRESS = frozenset(
+    (DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS, DialectName.GEMINI_EMBED, DialectName.BEDROCK_CONVERSE)
+)
 """Bodies that name no model: the address does."""
 
 

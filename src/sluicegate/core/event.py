@@ -108,3 +108,12 @@ class JsonArray:
     def _next(self) -> bytes:
         begun, self._begun = self._begun, True
         return b",\r\n" if begun else b"["
+
+
+_EMPTY = (b"", b"[DONE]")
+
+
+def check_empty(event: Event) -> None:
+    """Raises UpstreamError if `event`, in which there is no JSON object, holds anything else but the mark of the end."""
+    if event.data not in _EMPTY and event.data.strip() not in _EMPTY:
+        raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an event that is no JSON object.")

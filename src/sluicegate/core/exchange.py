@@ -83,6 +83,8 @@ class Arrival(msgspec.Struct):
     """What is called behind the dialect's usual path (`/resp_1/cancel`), ready to be sent."""
     write: Callable[[Json], bytes] = encode
     """Makes an edited document a body of `kind` again."""
+    raw: Sequence[tuple[bytes, bytes]] = ()
+    """Every header as it came, for a client that shows its provider a credential of its own."""
 
 
 class Attempt(msgspec.Struct, frozen=True):
@@ -150,6 +152,8 @@ class Exchange:
     """How a streamed answer's events leave, where the client reads no server-sent events."""
     finish: str | None = None
     policy_version = ""
+    own_credential = False
+    """Whether the client shows its provider a credential of its own."""
     called: float | None = None
     """`time.perf_counter()` when the first call began; None if no provider was called."""
     first_event: float | None = None

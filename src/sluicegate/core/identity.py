@@ -84,6 +84,8 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     over_budget: OverBudget = OverBudget.REFUSE
     active: bool = True
     """Whether it may be used at all; its keys are kept, and refused, while it may not."""
+    own_credentials: bool = False
+    """Whether a client may show its provider a credential of its own, beside the key that names it here."""
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):

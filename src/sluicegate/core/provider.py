@@ -32,6 +32,85 @@ class Strategy(StrEnum):
     ADAPTIVE = "adaptive"
 
 
+class AuthKind(StrEnum):
+    """How a provider knows the gateway."""
+
+    HEADER = "header"
+    """The credential stands in a header."""
+    ENTRA = "entra"
+    """A token of Microsoft Entra ID; the credential is a client's secret or a federated token."""
+    AWS = "aws"
+    """Each request is signed (Signature Version 4); the credential is `id:secret` or `id:secret:token`, or the machine's."""
+    GOOGLE = "google"
+    """A token of Google Cloud; the credential is a file of a service account, or the machine's."""
+
+
+class Auth(msgspec.Struct, frozen=True):
+    """How a call shows who makes it; what is empty is not used by this kind."""
+
+    kind: AuthKind = AuthKind.HEADER
+    header: str = ""
+    """HEADER: which one; empty: the usual one of the dialect."""
+    scheme: str = ""
+    """HEADER: the word before the credential (`Bearer`)."""
+    authority: str = ""
+    """ENTRA: where tokens are asked for."""
+    tenant: str = ""
+    client: str = ""
+    scope: str = ""
+    """ENTRA, GOOGLE: what the token is for."""
+    federated: bool = False
+    """ENTRA: whether the credential is a federated token rather than a secret."""
+    service: str = ""
+    """AWS: the service's name in signatures."""
+
+
+class Quirk(StrEnum):
+    """How a model or server differs from its dialect; what is said here is changed in every request to it."""
+
+    MAX_COMPLETION_TOKENS = "max_completion_tokens"
+    """`max_tokens` is sent as `max_completion_tokens`."""
+    MAX_TOKENS = "max_tokens"
+    """`max_completion_tokens` is sent as `max_tokens`."""
+    NO_STREAM_OPTIONS = "no_stream_options"
+    """`stream_options` is left out; the server reports usage by itself, or it is estimated."""
+    NO_PARALLEL_TOOL_CALLS = "no_parallel_tool_calls"
+    """`parallel_tool_calls` is left out."""
+    NO_STRICT = "no_strict"
+    """`strict` is left out of tools."""
+    NO_SYSTEM = "no_system"
+    """System and developer messages are sent as the user's."""
+    NO_DEVELOPER = "no_developer"
+    """Developer messages are sent as system messages."""
+    NO_SAMPLING = "no_sampling"
+    """`temperature`, `top_p`, `top_k` and the penalties are left out, as reasoning models ask."""
+    NO_STORE = "no_store"
+    """`store: false` is left out."""
+    ANTHROPIC_BEDROCK = "anthropic_bedrock"
+    """Anthropic's body as Amazon Bedrock takes it: no `model`, no `stream`, its version and betas inside."""
+    ANTHROPIC_VERTEX = "anthropic_vertex"
+    """Anthropic's body as Vertex AI takes it: no `model`, its version inside."""
+
+
+class ClientHeader(StrEnum):
+    """Headers of a client that may mean something to a provider; each provider lists those that it is sent."""
+
+    ANTHROPIC_BETA = "anthropic-beta"
+    ANTHROPIC_VERSION = "anthropic-version"
+    OPENAI_BETA = "openai-beta"
+    OPENAI_ORGANIZATION = "openai-organization"
+    OPENAI_PROJECT = "openai-project"
+    GOOGLE_USER_PROJECT = "x-goog-user-project"
+
+
+class Path(msgspec.Struct, frozen=True):
+    """Where one dialect is called, behind the base URL; `{model}` stands for the model's name."""
+
+    whole: str
+    stream: str = ""
+    """The same for an answer in events, where that differs."""
+
+
 class SecretUnavailable(Exception):
     """A secret cannot be read. The message names the reference and never the secret."""
 
@@ -71,6 +150,15 @@ class Target(msgspec.Struct, frozen=True, kw_only=True):
     """What fails and recovers by itself: the deployment, or one of the credentials that its calls are spread over."""
     rate: RateLimit | None = None
     """What it may be asked a minute and at once; None does not bound."""
+    paths: Mapping[DialectName, Path] = {}
+    """Where a dialect is called; for those that are not named, the usual ones."""
+    query: str = ""
+    """Added to every address (`api-version=2024-10-21`)."""
+    auth: Auth | None = None
+    """Unless given, the usual header of the dialect."""
+    client_headers: tuple[ClientHeader, ...] = ()
+    """The client's own headers that travel on where both speak the same dialect."""
+    quirks: tuple[Quirk, ...] = ()
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -90,6 +178,8 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     method: str = "POST"
     tail: str = ""
     """What stands behind the dialect's usual path (`/resp_1/cancel`), ready to be sent."""
+    own: Sequence[tuple[bytes, bytes]] | None = None
+    """The headers of a client that shows a credential of its own; then they are sent in place of the target's."""
 
 
 class Answer(Protocol):

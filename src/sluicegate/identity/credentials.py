@@ -4,6 +4,8 @@
 A key in the path or query reaches this as one of these headers, where a surface takes it (`web/llm.py`). A credential
 anywhere else (cookie, body) is no credential. Nothing is trimmed: HTTP has already taken the
 white space around a header's value, and what is left is either a key or not one.
+
+Where `X-Sluicegate-Key` names the caller, a credential in another header is the client's own, for its provider.
 """
 
 from collections.abc import Mapping
@@ -11,9 +13,12 @@ from collections.abc import Mapping
 from sluicegate.core.decision import Reason
 from sluicegate.identity.keys import ADMIN_PREFIX
 
-PLAIN = ("x-sluicegate-key", "x-api-key", "api-key", "x-goog-api-key")
+KEY = "x-sluicegate-key"
+PLAIN = (KEY, "x-api-key", "api-key", "x-goog-api-key")
+OWN = ("authorization", "x-api-key", "api-key", "x-goog-api-key")
+"""Where providers look for a credential."""
 HEADERS = ("authorization", *PLAIN)
-"""All the headers that `find` looks at."""
+"""All the headers that are looked at."""
 
 
 def bearer(headers: Mapping[str, str]) -> str:
@@ -22,12 +27,25 @@ def bearer(headers: Mapping[str, str]) -> str:
     return token if scheme.lower() == "bearer" else ""
 
 
+def own(headers: Mapping[str, str]) -> str:
+    """What the client shows its provider, where `X-Sluicegate-Key` names it here; empty if nothing, or the key again."""
+    key = headers.get(KEY)
+    if not key:
+        return ""
+    again = (None, "", key, f"Bearer {key}")
+    return "\n".join([value for name in OWN if (value := headers.get(name)) not in again and value is not None])
+
+
 def find(headers: Mapping[str, str]) -> str | Reason:
     """The one credential in `headers` (names in lower case), or why there is none to use.
 
     NO_CREDENTIAL: none, an empty one, or another scheme. ADMIN_CREDENTIAL: one of them is an administrator's session.
     KEY_MALFORMED: two headers carry different ones, and it is not for the gateway to choose.
     """
+    named = headers.get(KEY)
+    if named:
+        administrators = named.startswith(ADMIN_PREFIX) or _contradiction(headers) is Reason.ADMIN_CREDENTIAL
+        return Reason.ADMIN_CREDENTIAL if administrators else named
     value = headers.get("authorization", "")
     found = value[7:] if value[:7] == "Bearer " else bearer(headers)
     for name in PLAIN:

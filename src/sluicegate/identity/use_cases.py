@@ -40,6 +40,7 @@ def use_case(row: Mapping[str, Any] | RowMapping) -> UseCase:
         aliases=row["aliases"],
         over_budget=OverBudget(row["over_budget"]),
         active=row["active"],
+        own_credentials=bool(row["own_credentials"]),
     )
 
 

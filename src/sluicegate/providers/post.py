@@ -6,10 +6,11 @@ import msgspec
 
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import UpstreamError
+from sluicegate.core.provider import JSON
 from sluicegate.providers import address
 from sluicegate.providers.connection import Connection, StaleConnectionError, State
-from sluicegate.providers.http import check_header
 from sluicegate.providers.pool import Pool
+from sluicegate.providers.way import check_header
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -19,9 +20,10 @@ class Posted(msgspec.Struct, frozen=True):
     body: bytes
 
 
-async def post(pool: Pool, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int) -> Posted:
+async def post(pool: Pool, url: str, body: bytes, headers: Mapping[str, str], max_bytes: int, kind: str = JSON) -> Posted:
     """The answer, whatever its status. Raises UpstreamError, also where the answer is longer than `max_bytes` bytes.
 
+    `kind` is the content type of `body`.
     Its waits are those of `upstream`; who wants an answer sooner sets a time of its own: cancelling closes the connection.
     """
     base, _, query = url.partition("?")
@@ -36,7 +38,7 @@ async def post(pool: Pool, url: str, body: bytes, headers: Mapping[str, str], ma
     head = "".join(
         (
             f"POST {to.path or '/'}{'?' if query else ''}{query} HTTP/1.1\r\nHost: {to.authority}\r\n",
-            "Content-Type: application/json\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n",
+            f"Content-Type: {kind}\r\nAccept: application/json\r\nAccept-Encoding: identity\r\n",
             "User-Agent: sluicegate\r\n",
             *(f"{name}: {value}\r\n" for name, value in headers.items()),
             f"Content-Length: {len(body)}\r\n\r\n",

@@ -3,13 +3,14 @@
 import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol, TypeVar
+from urllib.parse import urlencode
 
 import msgspec
 from sqlalchemy import Connection, Row, select
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.identity import RateLimit
-from sluicegate.core.provider import Credential, Place, Target
+from sluicegate.core.provider import Auth, ClientHeader, Credential, Path, Place, Quirk, Target
 from sluicegate.routing.rules import MAX_MODEL, matches
 from sluicegate.store.tables import deployment, provider
 
@@ -62,7 +63,7 @@ class Catalog:
         for row in rows:
             try:
                 targets = self._targets(row, credentials)
-            except ValueError:
+            except (ValueError, msgspec.ValidationError):
                 log.exception("a deployment cannot be used", extra={"deployment": row.name})
                 continue
             found.setdefault(row.model, []).extend(targets)
@@ -154,6 +155,11 @@ class Catalog:
                 max_output_tokens=row.max_output_tokens,
                 circuit=f"{row.name}#{number}" if len(references) > 1 else row.name,
                 rate=None if rate == UNBOUNDED else rate,
+                paths=msgspec.convert(row.paths or {}, dict[DialectName, Path]),
+                query=urlencode(row.query or {}),
+                auth=None if row.auth is None else msgspec.convert(row.auth, Auth),
+                client_headers=tuple([ClientHeader(name) for name in row.client_headers or ()]),
+                quirks=_quirks(row.provider_quirks, row.quirks),
             )
             for number, reference in enumerate(references, start=1)
         ]
@@ -171,6 +177,11 @@ def _dialects(names: list[str]) -> tuple[DialectName, ...]:
     return tuple([DialectName(name) for name in names])
 
 
+def _quirks(*lists: list[str] | None) -> tuple[Quirk, ...]:
+    """Each once. Raises ValueError for one that this program does not know."""
+    return tuple(dict.fromkeys(Quirk(name) for names in lists for name in names or ()))
+
+
 def _rows(connection: Connection) -> list[Row[tuple[object, ...]]]:
     columns = (
         *(column for column in deployment.c if column.name not in ("origin", "price", "updated_at")),
@@ -180,6 +191,11 @@ def _rows(connection: Connection) -> list[Row[tuple[object, ...]]]:
         provider.c.credential,
         provider.c.credentials,
         provider.c.headers,
+        provider.c.paths,
+        provider.c.query,
+        provider.c.auth,
+        provider.c.client_headers,
+        provider.c.quirks.label("provider_quirks"),
     )
     joined = deployment.join(provider, deployment.c.provider == provider.c.name)
     found = connection.execute(select(*columns).select_from(joined).order_by(deployment.c.order, deployment.c.name))

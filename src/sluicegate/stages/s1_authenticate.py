@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from hashlib import sha256
 
-from sluicegate.core.decision import ALLOWED, Decision, Reason, deny
+from sluicegate.core.decision import ALLOWED, Decision, Reason, Verdict, deny
 from sluicegate.core.exchange import Exchange
 from sluicegate.core.identity import Grant
 from sluicegate.core.stage import Passive
-from sluicegate.identity.credentials import find
+from sluicegate.identity.credentials import find, own
 from sluicegate.identity.keyring import KeyRing
 from sluicegate.identity.keys import LENGTH, digest, well_formed
 
@@ -15,7 +16,8 @@ from sluicegate.identity.keys import LENGTH, digest, well_formed
 class Authenticate(Passive):
     """Finds the grant of the caller's virtual key.
 
-    Refuses with NO_CREDENTIAL (401); ADMIN_CREDENTIAL, KEY_MALFORMED, KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED (403).
+    Refuses with NO_CREDENTIAL (401); ADMIN_CREDENTIAL, KEY_MALFORMED, KEY_UNKNOWN, KEY_REVOKED, KEY_EXPIRED,
+    OWN_CREDENTIAL_NOT_ALLOWED (403). Of a client's own credential the decision holds the SHA-256.
     """
 
     name = "s1_authenticate"
@@ -40,4 +42,10 @@ class Authenticate(Passive):
         if not isinstance(found, Grant):
             return deny(found)
         exchange.grant = found
-        return ALLOWED
+        shown = own(exchange.arrival.headers)
+        if not shown:
+            return ALLOWED
+        if not found.use_case.own_credentials:
+            return deny(Reason.OWN_CREDENTIAL_NOT_ALLOWED, use_case=found.use_case.name)
+        exchange.own_credential = True
+        return Decision(Verdict.ALLOW, Reason.ALLOWED, {"own_credential": sha256(shown.encode()).hexdigest()})

@@ -9,12 +9,12 @@ from time import perf_counter
 from types import TracebackType
 from typing import NamedTuple
 
-from sluicegate.codecs.asking import Asking
+from sluicegate.asking import Asking
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
-from sluicegate.core.event import Event
+from sluicegate.core.event import Event, check_empty
 from sluicegate.core.exchange import Attempt, Exchange
 from sluicegate.core.provider import Answer, Provider, Request, Target
 from sluicegate.core.stage import Passive
@@ -43,8 +43,6 @@ _UNMARKED = frozenset({DialectName.GEMINI})
 
 Own = Callable[[Exchange], Event]
 """Makes the gateway's own answer. Raises InvalidRequest."""
-
-_EMPTY = (b"", b"[DONE]")
 
 
 class Standing(NamedTuple):
@@ -233,8 +231,8 @@ class Opened:
             exchange.response_headers[DEPLOYMENT_HEADER] = target.deployment
         if self.headers:
             exchange.response_headers.update(self.headers)
-        if across is not None and across.dropped:
-            exchange.response_headers[DROPPED_HEADER] = ", ".join(across.dropped)
+        if self._asking.dropped:
+            exchange.response_headers[DROPPED_HEADER] = ", ".join(self._asking.dropped)
 
     async def _open(self, target: Target, request: Request) -> None:
         """Send the request and wait for the first events, after which there is no other target for this exchange."""
@@ -294,7 +292,7 @@ class Opened:
         for event in batch:
             document = event.document
             if document is None:
-                _check_empty(event)
+                check_empty(event)
             elif "error" in document and (status := status_of(document)) and document.get("object") != "response":
                 raise UpstreamRejected(status, event.data, "The provider reported an error instead of its answer.")
             exchange.usage = dialect.usage(event, exchange.usage)
@@ -331,12 +329,6 @@ class Opened:
         """Seconds since the first attempt."""
         called = self._exchange.called
         return 0.0 if called is None else perf_counter() - called
-
-
-def _check_empty(event: Event) -> None:
-    """Raises UpstreamError if `event`, in which there is no JSON object, holds anything else but the mark of the end."""
-    if event.data not in _EMPTY and event.data.strip() not in _EMPTY:
-        raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent an event that is no JSON object.")
 
 
 def _rejected_across(across: Translation, error: UpstreamRejected) -> UpstreamRejected:

@@ -103,6 +103,7 @@ use_case = Table(
     Column("over_budget", String(8), nullable=False, default="refuse"),
     Column("rate", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
+    Column("own_credentials", Boolean, nullable=True),
     *_owned(),
     UniqueConstraint("organisation_id", "name"),
 )
@@ -159,6 +160,11 @@ provider = Table(
     Column("place", String(16), nullable=False),
     Column("region", String(64), nullable=False),
     Column("preset", String(64), nullable=True),
+    Column("paths", JSON, nullable=True),
+    Column("query", JSON, nullable=True),
+    Column("auth", JSON, nullable=True),
+    Column("client_headers", JSON, nullable=True),
+    Column("quirks", JSON, nullable=True),
     *_owned(),
 )
 
@@ -175,6 +181,7 @@ deployment = Table(
     Column("weight", Integer, nullable=False),
     Column("max_output_tokens", Integer, nullable=False),
     Column("rate", JSON, nullable=False, default=dict),
+    Column("quirks", JSON, nullable=True),
     Column("price", JSON, nullable=True),
     *_owned(),
     Index(None, "model"),

@@ -11,6 +11,7 @@ from sluicegate.core.dialect import Dialect
 from sluicegate.core.errors import ClientGone, GatewayError, InvalidRequest
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.core.ids import new_id
+from sluicegate.core.provider import ClientHeader
 from sluicegate.identity import credentials
 from sluicegate.pipeline import Pipeline
 from sluicegate.settings import Server
@@ -25,7 +26,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
 
-ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "anthropic-version", "anthropic-beta", "x-sluicegate-session")
+ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "x-sluicegate-session", *(name.value for name in ClientHeader))
 """The headers that the stages and the audit log ask for; clients send four times as many, and these alone go on."""
 KEY_HEADER = "x-sluicegate-key"
 """A virtual key in the path says what this header would."""
@@ -57,7 +58,7 @@ class Llm:
         if method != surface.method:
             surface = mount.by_method.get(method, surface)
         read = partial(body_of, raw, client, self._max_body_bytes)
-        arrival = Arrival(surface.path, self._peers.of(scope), _headers(raw), b"", None, read)
+        arrival = Arrival(surface.path, self._peers.of(scope), _headers(raw), b"", None, read, raw=raw)
         dialect = surface.dialect
         if not surface.plain or mount is not found:
             dialect = _argued(found, surface, scope, arrival)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from sluicegate.core.errors import UpstreamError
-from sluicegate.core.event import Event, JsonArray, frame, sse, whole
+from sluicegate.core.event import Event, JsonArray, check_empty, frame, sse, whole
 
 
 def test_an_untouched_event_keeps_its_bytes() -> None:
@@ -67,3 +67,11 @@ def test_an_array_ends_with_an_error_begun_or_not() -> None:
     framing = JsonArray()
     framing.frame([event := sse({"n": 1})])
     assert json.loads(event.raw + framing.end(b"{}")) == [{"n": 1}, {}]
+
+
+def test_what_holds_no_object_is_empty_or_the_mark_of_the_end() -> None:
+    for data in (b"", b"[DONE]", b" [DONE]\n", b"  "):
+        check_empty(Event(b"", data))
+    for data in (b"[]", b"x", b"[DONE]x"):
+        with pytest.raises(UpstreamError):
+            check_empty(Event(b"", data))

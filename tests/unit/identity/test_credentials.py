@@ -3,7 +3,7 @@
 import pytest
 
 from sluicegate.core.decision import Reason
-from sluicegate.identity.credentials import find
+from sluicegate.identity.credentials import find, own
 
 KEY, OTHER = "sk-sg-one", "sk-sg-two"
 
@@ -53,7 +53,6 @@ def test_none(headers: dict[str, str]) -> None:
     [
         {"x-api-key": KEY, "authorization": f"Bearer {OTHER}"},
         {"x-api-key": KEY, "api-key": OTHER},
-        {"x-sluicegate-key": KEY, "x-api-key": KEY, "api-key": KEY + " "},
     ],
     ids=repr,
 )
@@ -73,6 +72,24 @@ def test_two_different_ones(headers: dict[str, str]) -> None:
 )
 def test_an_administrators_session(headers: dict[str, str]) -> None:
     assert find(headers) is Reason.ADMIN_CREDENTIAL
+
+
+@pytest.mark.parametrize(
+    ("headers", "shown"),
+    [
+        ({"x-sluicegate-key": KEY}, ""),
+        ({"x-sluicegate-key": KEY, "authorization": f"Bearer {KEY}", "x-api-key": KEY}, ""),
+        ({"x-sluicegate-key": KEY, "authorization": f"Bearer {OTHER}"}, f"Bearer {OTHER}"),
+        ({"x-sluicegate-key": KEY, "authorization": "Basic x", "x-api-key": OTHER}, f"Basic x\n{OTHER}"),
+        ({"x-sluicegate-key": KEY, "x-goog-api-key": OTHER}, OTHER),
+        ({"authorization": f"Bearer {OTHER}", "x-api-key": KEY}, ""),
+    ],
+    ids=repr,
+)
+def test_what_is_the_client_s_own(headers: dict[str, str], shown: str) -> None:
+    assert own(headers) == shown
+    if "x-sluicegate-key" in headers:
+        assert find(headers) == KEY
 
 
 def test_spaces_are_not_trimmed() -> None:

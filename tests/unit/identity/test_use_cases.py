@@ -23,6 +23,10 @@ ROW: dict[str, Any] = {
     "networks": ["10.0.0.0/8", "fd00::/8"],
     "guardrail": "default",
     "active": False,
+    "own_credentials": True,
+    "regions": [],
+    "aliases": {},
+    "over_budget": "refuse",
 }
 
 

@@ -1,6 +1,6 @@
 import logging
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path as FilePath
 from typing import Any, TypeVar
 
 import pytest
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Engine, create_engine, insert
 
 from sluicegate.core.dialect import DialectName
 from sluicegate.core.identity import RateLimit
-from sluicegate.core.provider import Credential, Place
+from sluicegate.core.provider import Auth, AuthKind, ClientHeader, Credential, Path, Place, Quirk
 from sluicegate.routing.catalog import Catalog
 from sluicegate.secrets.reference import credential
 from sluicegate.store import tables
@@ -52,7 +52,7 @@ class Rows:
 
 
 @pytest.fixture
-def rows(tmp_path: Path) -> Any:
+def rows(tmp_path: FilePath) -> Any:
     engine = create_engine(f"sqlite:///{tmp_path / 'db'}")
     tables.metadata.create_all(engine)
     yield Rows(engine)
@@ -100,10 +100,33 @@ async def test_a_row_becomes_a_target_and_reload_follows(rows: Rows) -> None:
     assert made == ["env:KEY"]
 
 
+async def test_how_a_provider_is_called(rows: Rows) -> None:
+    rows.provider(
+        "p",
+        paths={"openai_chat": {"whole": "/a/{model}", "stream": ""}},
+        query={"api-version": "2024-10-21"},
+        auth={"kind": "aws", "service": "bedrock"},
+        client_headers=["openai-project"],
+        quirks=["max_tokens", "no_strict"],
+    )
+    rows.deployment("a", "m", quirks=["no_sampling", "max_tokens"])
+    catalog = Catalog(rows, credential)
+    await catalog.reload()
+    (found,) = catalog.targets("m")
+    assert found.paths == {DialectName.OPENAI_CHAT: Path("/a/{model}")}
+    assert (found.query, found.auth) == ("api-version=2024-10-21", Auth(AuthKind.AWS, service="bedrock"))
+    assert found.client_headers == (ClientHeader.OPENAI_PROJECT,)
+    assert found.quirks == (Quirk.MAX_TOKENS, Quirk.NO_STRICT, Quirk.NO_SAMPLING)
+
+
 async def test_a_row_that_cannot_be_used_is_left_out_and_named(rows: Rows, caplog: pytest.LogCaptureFixture) -> None:
     rows.provider("p")
     rows.provider("odd", dialects=["morse"])
     rows.provider("mute", dialects=[])
+    rows.provider("quirky", quirks=["odd"])
+    rows.provider("hidden", auth={"kind": "guess"})
+    rows.deployment("d", "m", "quirky")
+    rows.deployment("e", "m", "hidden")
     rows.deployment("a", "m", "odd")
     rows.deployment("c", "m", "mute")
     rows.deployment("b", "m")
@@ -111,7 +134,7 @@ async def test_a_row_that_cannot_be_used_is_left_out_and_named(rows: Rows, caplo
     with caplog.at_level(logging.ERROR):
         await catalog.reload()
     assert [t.deployment for t in catalog.targets("m")] == ["b"]
-    assert [record.__dict__["deployment"] for record in caplog.records] == ["a", "c"]
+    assert [record.__dict__["deployment"] for record in caplog.records] == ["a", "c", "d", "e"]
 
 
 async def test_what_is_offered_comes_after_what_is_declared(rows: Rows) -> None:

@@ -1,6 +1,7 @@
 """s1_authenticate: whose key is this?"""
 
 from collections.abc import AsyncIterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ class Stage:
     """The stage over a database with one key."""
 
     def __init__(self, directory: Path) -> None:
+        self.directory = directory
         self.database = Database(Settings(data_dir=directory))
         tables.metadata.create_all(self.database.engine)
         self.tenant, self.clock = Tenant("a"), Clock()
@@ -119,3 +121,20 @@ async def test_headers_that_claim_a_tenant_claim_nothing(stage: Stage) -> None:
     )
     await stage.stage.admit(exchange)
     assert exchange.grant.organisation == stage.tenant.organisation
+
+
+async def test_a_credential_of_the_client_s_own(stage: Stage) -> None:
+    own = "sk-ant" + "-own"
+    headers = {"x-sluicegate-key": stage.tenant.key, "authorization": f"Bearer {own}"}
+    exchange = Exchange("e", OpenAIChat(), Arrival("/v1/messages", "", headers, b""))
+    decision = await stage.stage.admit(exchange)
+    assert (decision.verdict, decision.reason) == (Verdict.DENY, Reason.OWN_CREDENTIAL_NOT_ALLOWED)
+    assert not exchange.own_credential
+    with stage.database.transaction() as connection:
+        connection.execute(tables.use_case.update().values(own_credentials=True))
+    ring = KeyRing(stage.database, Identity(), ControlChanges(stage.directory / "changes"))
+    exchange = Exchange("e", OpenAIChat(), Arrival("/v1/messages", "", headers, b""))
+    decision = await Authenticate(ring, stage.clock).admit(exchange)
+    assert decision.verdict is Verdict.ALLOW
+    assert decision.detail == {"own_credential": sha256(f"Bearer {own}".encode()).hexdigest()}
+    assert exchange.own_credential

@@ -12,7 +12,7 @@ from sluicegate.core.errors import Denied, UnsupportedFeature, UpstreamError, Up
 from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange, Reservation
 from sluicegate.core.identity import Budget, Period, RateLimit
-from sluicegate.core.provider import Target
+from sluicegate.core.provider import ClientHeader, Quirk, Target
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
@@ -320,6 +320,9 @@ async def test_a_budget_bounds_an_answer_that_the_client_does_not() -> None:
         assert json.loads(provider.sent[0].request.body).get("max_completion_tokens") == bound
 
 
+BOTH = (ClientHeader.ANTHROPIC_BETA, ClientHeader.ANTHROPIC_VERSION)
+
+
 @pytest.mark.parametrize(
     ("name", "value", "travels"),
     [
@@ -332,7 +335,7 @@ async def test_a_budget_bounds_an_answer_that_the_client_does_not() -> None:
     ],
 )
 async def test_a_clients_header_travels_on_only_in_its_form(name: str, value: str, travels: bool) -> None:
-    target_a = target(deployment="a", kind="scripted", dialects=(DialectName.ANTHROPIC_MESSAGES,))
+    target_a = target(deployment="a", kind="scripted", dialects=(DialectName.ANTHROPIC_MESSAGES,), client_headers=BOTH)
     message = whole(json.loads(upstream.messages_answer("hi").body))
     call, provider = stage({"a": [Script(batches=[[message]])]})
     asked = exchange(target_a, dialect=DialectName.ANTHROPIC_MESSAGES, headers={name: value}, max_tokens=5)
@@ -481,3 +484,62 @@ async def test_without_a_mark_of_the_end_the_connections_end_after_a_reason_is_o
 async def test_without_a_reason_to_finish_there_is_no_end() -> None:
     call, _ = stage({"*": [Script(batches=[[chunk("a")], [chunk("b")]])]})
     assert not any(GEMINI.ended(event) for event in await read(call, gemini()))
+
+
+async def test_a_header_that_the_provider_does_not_list_stays_here() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    listed = msgspec.structs.replace(A, client_headers=(ClientHeader.OPENAI_PROJECT,))
+    await read(call, exchange(listed, headers={"openai-project": "proj_1", "openai-organization": "org-1"}))
+    assert set(provider.sent[0].request.headers) == {"openai-project", "x-sluicegate-exchange"}
+
+
+async def test_quirks_change_what_is_sent_and_name_what_was_left_out() -> None:
+    odd = msgspec.structs.replace(A, quirks=(Quirk.MAX_TOKENS, Quirk.NO_SAMPLING, Quirk.NO_STREAM_OPTIONS))
+    call, provider = stage({"a": [UNREACHABLE, Script(batches=[[CHAT]])], "b": [Script(batches=[[CHAT]])]})
+    asked = exchange(odd, B, max_completion_tokens=5, temperature=0.5)
+    await read(call, asked)
+    first, second = (json.loads(sent.request.body) for sent in provider.sent)
+    assert (first["max_tokens"], "temperature" in first, "max_completion_tokens" in first) == (5, False, False)
+    assert provider.sent[1].request.body == asked.arrival.body
+    assert (second["max_completion_tokens"], second["temperature"]) == (5, 0.5)
+    assert "x-sluicegate-dropped" not in asked.response_headers
+    asked = exchange(odd, max_completion_tokens=5, temperature=0.5)
+    await read(call, asked)
+    assert asked.response_headers["x-sluicegate-dropped"] == "temperature"
+
+
+async def test_quirks_of_a_target_in_another_dialect() -> None:
+    odd = msgspec.structs.replace(A, quirks=(Quirk.MAX_TOKENS,))
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    await read(call, exchange(odd, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5))
+    assert json.loads(provider.sent[0].request.body)["max_tokens"] == 5
+
+
+KEY, OWN = "sk-sg" + "-key", "sk-ant" + "-own"
+
+
+def with_own_credential(*route: Target, **more: Any) -> Exchange:
+    asked = exchange(*route, headers={"x-sluicegate-key": KEY}, **more)
+    asked.arrival.raw = [(b"x-api-key", OWN.encode()), (b"authorization", f"Bearer {KEY}".encode()), (b"x-any", b"1")]
+    asked.own_credential = True
+    return asked
+
+
+async def test_a_client_s_own_credential_goes_to_one_provider_and_the_key_to_none() -> None:
+    elsewhere_ = msgspec.structs.replace(B, base_url="http://127.0.0.1:2/v1")
+    call, provider = stage({"a": [UNREACHABLE], "b": [Script(batches=[[CHAT]])]})
+    with pytest.raises(UpstreamError):
+        await read(call, with_own_credential(A, elsewhere_))
+    assert [sent.target for sent in provider.sent] == [A]
+    assert provider.sent[0].request.own == [(b"x-api-key", OWN.encode()), (b"x-any", b"1")]
+    await read(call, with_own_credential(A, B))
+    assert provider.sent[-1].target is B
+    await read(call, exchange(B))
+    assert provider.sent[-1].request.own is None
+
+
+async def test_a_client_s_own_credential_is_never_translated() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    with pytest.raises(UnsupportedFeature, match="its own API"):
+        await read(call, with_own_credential(A, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5))
+    assert not provider.sent

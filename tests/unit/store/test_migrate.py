@@ -134,6 +134,8 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(empty: Settings) 
         assert connection.execute(select(provider.c.dialects)).scalars().all() == [["anthropic_messages"]]
         for table in (team, use_case, virtual_key, deployment):
             assert len(connection.execute(select(table)).all()) == 1
+        listed = connection.execute(select(provider.c.client_headers)).scalars().all()
+        assert listed == [["anthropic-beta", "anthropic-version"]]
     engine.dispose()
 
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from sluicegate.codecs import asking
 from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason, deny
 from sluicegate.core.errors import Denied, GatewayError, InvalidRequest
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
+from sluicegate.core.provider import ClientHeader
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dlp.vault import SESSION_HEADER
@@ -240,9 +240,8 @@ async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None
 
 
 def test_every_header_that_is_asked_for_is_named() -> None:
-    travelling = {name for name, _, _ in asking._TRAVELLING}
-    assert set(ASKED) == {*credentials.HEADERS, *travelling, SESSION_HEADER, "user-agent"}
-    assert {"authorization", *credentials.PLAIN} == set(credentials.HEADERS)
+    assert set(ASKED) == {*credentials.HEADERS, *ClientHeader, SESSION_HEADER, "user-agent", "traceparent"}
+    assert {"authorization", *credentials.PLAIN, *credentials.OWN} == set(credentials.HEADERS)
 
 
 async def test_a_server_that_stops_cancels_as_usual() -> None:

@@ -3,10 +3,9 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, Field, StringConstraints, field_validator
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 
-from sluicegate.core.dialect import DialectName
-from sluicegate.core.provider import Place
+from sluicegate.core.provider import Place, Quirk
 from sluicegate.identity.passwords import MAX_BYTES
 from sluicegate.objects import (
     BudgetSpec,
@@ -14,7 +13,6 @@ from sluicegate.objects import (
     Name,
     OrganisationSpec,
     PriceSpec,
-    ProviderSpec,
     RateSpec,
     Section,
     Wildcard,
@@ -24,17 +22,12 @@ Id = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2_000, pattern=r"^[^\x00]*$")]
 Prompt = Annotated[str, StringConstraints(max_length=100_000, pattern=r"^[^\x00]*$")]
 Principal = Annotated[str, StringConstraints(pattern=r"^(user|service_account):[A-Za-z0-9][A-Za-z0-9._:/@-]{0,127}$")]
-EnvReference = Annotated[str, StringConstraints(pattern=r"^env:[A-Z][A-Z0-9_]{0,127}$")]
-Credentials = Annotated[tuple[EnvReference, ...], Field(max_length=32)]
-Address = Annotated[str, StringConstraints(min_length=1, max_length=2_048, pattern=r"^[!-~]+$")]
 Upstream = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
 Region = Annotated[str, StringConstraints(max_length=64, pattern=r"^[^\x00]*$")]
 Small = Annotated[int, Field(ge=-1_000_000, le=1_000_000)]
 Output = Annotated[int, Field(gt=0, le=2**31 - 1)]
 Wildcards = Annotated[tuple[Wildcard, ...], Field(max_length=1_000)]
 Budgets = Annotated[tuple[BudgetSpec, ...], Field(max_length=16)]
-
-SECRET_HEADERS = frozenset({"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie", "x-goog-api-key"})
 
 
 class Login(Section):
@@ -75,47 +68,6 @@ class KeyRotation(Section):
     overlap_seconds: Annotated[float, Field(ge=0, le=2_592_000)] | None = None
 
 
-class ProviderNew(ProviderSpec):
-    """A new provider. A credential is named by environment variable: files are named in the settings file only."""
-
-    preset: Name | None = None
-    base_url: Address | None = None
-    region: Region = ""
-    credential: EnvReference | None = None
-    credentials: Credentials = ()
-    headers: Annotated[dict[str, str], Field(max_length=32)] = {}
-
-    @field_validator("credential", "credentials")
-    @classmethod
-    def _credential(cls, given: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
-        if any(one.startswith("env:SLUICEGATE_") for one in ((given,) if isinstance(given, str) else given or ())):
-            raise ValueError("a setting of the gateway is no provider's credential")
-        return given
-
-    @field_validator("headers")
-    @classmethod
-    def _headers(cls, headers: dict[str, str]) -> dict[str, str]:
-        for name, value in headers.items():
-            if name.lower() in SECRET_HEADERS:
-                raise ValueError("a secret is given as `credential`, not as a header")
-            if not name.isascii() or not name.replace("-", "").isalnum() or not value.isascii() or not value.isprintable():
-                raise ValueError("a header has a name of letters, digits and hyphens, and a printable ASCII value")
-        return headers
-
-
-class ProviderChange(Section):
-    """What may change about a provider. Only the fields that are sent change."""
-
-    preset: Name | None = None
-    dialects: Annotated[tuple[DialectName, ...], Field(min_length=1)] | None = None
-    base_url: Address | None = None
-    credential: EnvReference | None = None
-    credentials: Credentials = ()
-    headers: Annotated[dict[str, str], Field(max_length=32)] = {}
-    place: Place | None = None
-    region: Region = ""
-
-
 class DeploymentNew(DeploymentSpec):
     """A new deployment."""
 
@@ -135,6 +87,7 @@ class DeploymentChange(Section):
     weight: Annotated[int, Field(ge=0, le=1_000)] = 1
     max_output_tokens: Output = 32_768
     rate: RateSpec = RateSpec()
+    quirks: tuple[Quirk, ...] = ()
     price: PriceSpec | None = None
 
 
@@ -209,21 +162,6 @@ class KeyIssued(Key):
     """Until when the key that was rotated still works."""
 
 
-class Provider(Owned):
-    """An address and a reference to a credential."""
-
-    name: str
-    kind: str
-    dialects: list[str]
-    base_url: str
-    credential: str | None
-    credentials: list[str]
-    headers: dict[str, str]
-    place: str
-    region: str
-    preset: str | None
-
-
 class Deployment(Owned):
     """A model at a provider."""
 
@@ -237,6 +175,7 @@ class Deployment(Owned):
     weight: int
     max_output_tokens: int
     rate: RateSpec
+    quirks: list[Quirk] | None
     price: dict[str, str | None] | None
 
 
@@ -303,12 +242,6 @@ class Keys(Page):
     """A page of virtual keys."""
 
     items: list[Key]
-
-
-class Providers(Page):
-    """A page of providers."""
-
-    items: list[Provider]
 
 
 class Deployments(Page):

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 from sluicegate.objects import ProviderSpec
 from sluicegate.settings import SettingsError
 from sluicegate.store import tables
-from sluicegate.web.admin import models
+from sluicegate.web.admin import provider_models as models
 from sluicegate.web.admin.context import AdminContext
 from sluicegate.web.admin.guarded import Current
 from sluicegate.web.admin.problems import Problem
@@ -17,6 +17,8 @@ from sluicegate.web.admin.reach import Cursor, Limit, Record, find, find_writabl
 
 PATH = "/api/v1/providers"
 ONE = f"{PATH}/{{name:path}}"
+FILLED = ("dialects", "base_url", "place", "paths", "query", "auth", "client_headers", "quirks")
+"""What a preset fills in."""
 
 
 class ProviderRoutes:
@@ -62,7 +64,7 @@ class ProviderRoutes:
         before = await context.database.read(lambda connection: find_writable(connection, table, name, caller))
         fields = {field: before[field] for field in ProviderSpec.model_fields}
         if "preset" in body.model_fields_set:  # what the old preset filled in was nobody's choice
-            fields |= {"dialects": None, "base_url": None, "place": None}
+            fields |= dict.fromkeys(FILLED)
         fields |= body.model_dump(mode="json", include=set(body.model_fields_set))
         try:
             wanted = models.ProviderNew.model_validate(fields)

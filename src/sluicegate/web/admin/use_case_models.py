@@ -32,6 +32,7 @@ class UseCaseChange(Section):
     over_budget: OverBudget = OverBudget.REFUSE
     rate: RateSpec = RateSpec()
     active: bool = True
+    own_credentials: bool = False
 
     @field_validator("networks")
     @classmethod
@@ -74,6 +75,7 @@ class UseCase(Owned):
     over_budget: OverBudget
     rate: RateSpec
     active: bool
+    own_credentials: bool | None
 
 
 class UseCases(Page):

@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from sqlalchemy import Connection
 
 from sluicegate.core.ids import new_id
+from sluicegate.objects import OWN_AND_PROMPT
 from sluicegate.store import tables
 from sluicegate.web.admin import models, use_case_models
 from sluicegate.web.admin.context import AdminContext
@@ -42,6 +43,7 @@ class UseCaseRoutes:
     async def create(self, caller: Current, body: use_case_models.UseCaseNew) -> Record:
         """Make a use case, at version 1, for a team within the caller's reach."""
         context = self._context
+        _check_compatible(body.own_credentials, body.system_prompt)
         team = await context.database.read(lambda connection: find(connection, tables.team, body.team_id, caller))
         row: dict[str, Any] = {
             **_stored(body, set(use_case_models.UseCaseNew.model_fields)),
@@ -69,6 +71,8 @@ class UseCaseRoutes:
         new = _stored(body, set(body.model_fields_set))
         if not new:
             raise Problem(422, "Send at least one field to change.", field="body")
+        after = {**before, **new}
+        _check_compatible(after["own_credentials"], after["system_prompt"])
 
         def change(connection: Connection) -> Record:
             values = {**new, "version": table.c.version + 1, "updated_at": context.clock()}
@@ -76,6 +80,12 @@ class UseCaseRoutes:
             return shown(find(connection, table, id, caller))
 
         return await context.change(caller, "use_case.change", f"use_case:{id}", before["organisation_id"], change)
+
+
+def _check_compatible(own_credentials: bool | None, system_prompt: str | None) -> None:
+    """Raises Problem where a use case would have both."""
+    if own_credentials and system_prompt is not None:
+        raise Problem(422, f"{OWN_AND_PROMPT}.", field="body.own_credentials")
 
 
 def _stored(body: use_case_models.UseCaseChange, fields: set[str]) -> dict[str, Any]:

@@ -44,3 +44,17 @@ async def test_the_prompt_does_not_reach_the_audit_log(world: World) -> None:
         entries = await client.get("/api/v1/audit/entries")
     assert entries.json()["items"][0]["body"]["action"] == "use_case.change"
     assert "confidential" not in entries.text
+
+
+async def test_own_credentials_and_a_prompt_exclude_each_other(world: World) -> None:
+    body = {"team_id": world.a.team, "name": "own", "purpose": "tools with accounts of their own", "own_credentials": True}
+    async with world.client("admin@a") as client:
+        refused = await client.post("/api/v1/use-cases", json=body | {"system_prompt": "Be kind."})
+        assert refused.status_code == 422
+        assert "exclude each other" in refused.text
+        made = (await client.post("/api/v1/use-cases", json=body)).json()
+        assert made["own_credentials"] is True
+        path = f"/api/v1/use-cases/{made['id']}"
+        assert (await client.patch(path, json={"system_prompt": "Be kind."})).status_code == 422
+        both = {"system_prompt": "Be kind.", "own_credentials": False}
+        assert (await client.patch(path, json=both)).json()["version"] == 2

@@ -3,13 +3,14 @@ from typing import Any
 
 import msgspec
 
-from sluicegate.codecs.asking import EXCHANGE_HEADER, Asking
+from sluicegate.asking import Asking
 from sluicegate.codecs.translate import translation
 from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.core.identity import Budget, Period
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.providers.travel import EXCHANGE_HEADER
 from tests.support.calls import target
 from tests.support.exchanges import KEY, grant
 
