@@ -7,9 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from sluicegate.dlp.candidates import Work
+from sluicegate.dlp.reading import SHORTEST
 
-SHORTEST = 15
-"""Characters of a run from which on it is decoded."""
 FULL_LINE = 60
 """A line of this many characters goes on in the next one, as in mail and PEM."""
 RUN = "A-Za-z0-9+/_\\-"

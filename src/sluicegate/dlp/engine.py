@@ -4,9 +4,9 @@ What a finding is: a match of the rule's pattern whose neighbours its boundary a
 has its context words. *Every* valid match counts, wherever it starts, and what overlaps is one finding. So findings are a
 property of the text alone: they depend neither on where a scan began nor on what was found or refused before.
 
-How: one scan forwards tells where matches end (the automaton reports every end, and no start, which keeps it fast); rules
-with context are looked for near their words alone (`leads`). From each end a scan of the reversed text before it tells every
-start. What more text could still complete, `tails` tells.
+How: scans forwards tell where matches end (an automaton reports every end, and no start, which keeps it fast); rules with
+context are looked for near their words alone (`leads`), most others near long runs and numbers (`stretches`). From each end
+a scan of the reversed text before it tells every start. What more text could still complete, `tails` tells.
 """
 
 import os
@@ -16,10 +16,12 @@ from pathlib import Path
 import hyperscan
 import msgspec
 
-from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, Report, TooManyReports, Workshop, check_size
+from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, TooManyReports, Workshop, check_size
 from sluicegate.dlp.leads import Leads
 from sluicegate.dlp.packs import CONTEXT_REACH, Rule, RuleError, check_of, near_of
 from sluicegate.dlp.plan import Draft, Facts, Plan, Sources, recall, remember
+from sluicegate.dlp.reading import Reading
+from sluicegate.dlp.stretches import Stretches
 from sluicegate.dlp.tails import Tails, length
 from sluicegate.dlp.validators import Validator
 
@@ -64,7 +66,8 @@ class Scanner:
         self.rules = tuple(rules)
         plan, automata = self._automata(kept, threads or os.cpu_count() or 1, max_bytes)
         self._patterns = _Patterns(self.rules, plan.facts)
-        self._forward = automata[plan.forward] if plan.forward else None
+        self._worded, self._bare = (automata[name] if name else None for name in (plan.worded, plan.bare))
+        self._stretches = Stretches(plan.stretches, automata)
         self._tails, self._led_tails = Tails(plan.tails, automata), Tails(plan.led_tails, automata)
         self._leads = Leads(plan.leads, automata)
         self._verify = {number: automata[name] for name, numbers in plan.verify for number in numbers}
@@ -96,24 +99,32 @@ class Scanner:
             sources.forget()
         return draft.plan, automata
 
-    def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
+    def ends(self, text: str, most: int = UNBOUNDED, reading: Reading | None = None) -> Sequence[tuple[int, int]]:
         """Where patterns may end in `text`, sorted: the index of the character after the match, and the pattern's number.
 
         `text` has an EDGE or a settled character first. A match that goes up to the end of `text` is not yet told.
-        Raises TooManyReports where there are more than `most`; that costs little more than `most` would.
+        `reading` is of the same text, where there is one. Raises TooManyReports where there are more than `most`; that costs
+        little more than `most` would.
         """
-        data = text.encode("utf-8", "replace")
-        reports = () if self._forward is None else self._forward.reports(data, most)
-        near = self._leads.reports(data, most)
-        if not reports and not near:
+        reading = reading or Reading(text)
+        data = reading.data
+        numbers = self._stretches.numbers(reading)
+        reports = [
+            *(() if self._worded is None else self._worded.reports(data, most)),
+            *(() if self._bare is None or numbers == () else self._bare.reports(data, most)),
+            *self._stretches.reports(reading, numbers, most),
+            *self._leads.reports(reading, numbers, most),
+        ]
+        if not reports:
             return ()
-        found = {*reports, *near}
+        found = set(reports)
         if len(found) > most:
             raise TooManyReports
-        if len(data) == len(text):
+        if reading.plain:
             return sorted((end - 1, number) for number, end in found)
-        every = list(found)
-        return sorted((at, number) for (number, _), at in zip(every, _ends(data, every), strict=True))
+        every = sorted(found, key=lambda report: report[1])
+        at = reading.characters([end - 1 for _, end in every])
+        return sorted((end, number) for (number, _), end in zip(every, at, strict=True))
 
     def confirm(self, text: str, floor: int, low: int, end: int, numbers: Sequence[int]) -> Iterator[Hit]:
         """The longest valid match of each of the patterns `numbers` in text[low:end] that ends at `end`.
@@ -178,19 +189,3 @@ class _Patterns(dict[int, _Pattern]):
         near, check = (None, None) if closing else (near_of(rule), check_of(rule))
         made = self[number] = _Pattern(facts.wide, closing, facts.width, near, check)
         return made
-
-
-def _ends(data: bytes, reports: Sequence[Report]) -> Iterator[int]:
-    """The character index behind each report's boundary character's start, for text with characters of several bytes."""
-    at, characters = 0, 0
-    order = sorted(range(len(reports)), key=lambda index: reports[index][1])
-    result = [0] * len(reports)
-    for index in order:
-        byte = reports[index][1] - 1
-        while data[byte] & 0xC0 == 0x80:
-            byte -= 1
-        if byte > at:
-            characters += len(data[at:byte].decode())
-            at = byte
-        result[index] = characters
-    return iter(result)

@@ -17,6 +17,7 @@ from sluicegate.dlp.normalise_where import ESCAPED, INNER, QUOTED, Place, chains
 from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
 from sluicegate.dlp.packs import CONTEXT_REACH, Subject
 from sluicegate.dlp.panel import Heard, Panel
+from sluicegate.dlp.reading import Reading
 from sluicegate.dlp.selection import Scan
 
 REMEMBERED_FROM = 512
@@ -162,8 +163,9 @@ class Inspection:
     def _hits(self, texts: Sequence[Text], depth: int, work: Work) -> dict[int, list[Hit]]:
         """Per index of a text what is in it as it stands, and in its views; `depth` bounds encodings around each other."""
         buffer = f"{EDGE}{EDGE.join(chain.from_iterable(texts))}{EDGE}"
-        ends = self.scanner.ends(buffer, work.left)
-        found = places(buffer)
+        reading = Reading(buffer)
+        ends = self.scanner.ends(buffer, work.left, reading)
+        found = places(reading)
         if not ends and found == ():
             return {}
         work.left -= len(ends)
@@ -223,7 +225,8 @@ class Inspection:
     def nothing_in(self, texts: Sequence[str], work: Work) -> bool:
         """Whether the texts surely hold nothing to be found, told by one scan of all of them. Raises TooManyReports."""
         buffer = f"{EDGE}{EDGE.join(texts)}{EDGE}"
-        return not self.scanner.ends(buffer, work.left) and places(buffer) == ()
+        reading = Reading(buffer)
+        return not self.scanner.ends(buffer, work.left, reading) and places(reading) == ()
 
     def decide(self, counts: Mapping[int, int], reasons: Reasons, detectors: tuple[str, ...] = (PATTERNS_RAN,)) -> Decision:
         """The decision that findings amount to. `detectors` has the verdict of the rules, and of each detector."""

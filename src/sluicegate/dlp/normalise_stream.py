@@ -3,12 +3,13 @@
 import re
 
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.encodings import SHORTEST, inside
+from sluicegate.dlp.encodings import inside
 from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.normalise import folding, quoting
 from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import CALM
 from sluicegate.dlp.packs import CONTEXT_REACH
+from sluicegate.dlp.reading import SHORTEST
 from sluicegate.dlp.selection import Scan
 
 _KEPT = 4 * CONTEXT_REACH

@@ -14,12 +14,13 @@ import hyperscan
 
 from sluicegate.dlp.automaton import Automaton, Expression, TooManyReports
 from sluicegate.dlp.candidates import Work
-from sluicegate.dlp.encodings import RUN, SHORTEST, continued, readings, worth
+from sluicegate.dlp.encodings import RUN, continued, readings, worth
 from sluicegate.dlp.normalise import LONGEST_WORD
 from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, HARD, SOFT, source
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.pattern import charset
 from sluicegate.dlp.plan import FEW_SPACES
+from sluicegate.dlp.reading import SHORTEST, Reading
 from sluicegate.dlp.spread import BETWEEN, GAP, spread
 
 MOST_PLACES = 2_000
@@ -38,9 +39,6 @@ _UNIT = 64
 _OPEN = 130
 """The most characters that a view keeps back."""
 _FEW = re.compile(rf"(?:[^\t-\r ]*+[\t-\r ]){{0,{FEW_SPACES}}}+[^\t-\r ]*+").match
-_RUN_CHARACTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/_-"
-_FLAT = bytes(ord("w") if chr(byte) in _RUN_CHARACTERS else ord(" ") for byte in range(256))
-_LONG = b"w" * SHORTEST
 _LOCAL = threading.local()
 
 _B = f"[{BETWEEN}]{{1,{GAP}}}"
@@ -77,24 +75,24 @@ def keep_in(folder: Path | None) -> None:
     _Kept.folder = folder
 
 
-def _automata() -> tuple[Automaton, Automaton]:
-    """For what is ASCII, and for the rest; a pair for each thread, since an automaton serves one."""
+def _automata() -> tuple[Automaton, Automaton, Automaton]:
+    """For what is ASCII, for letters the rest begins or ends with, and for the rest; for each thread, as they serve one."""
     if not hasattr(_LOCAL, "automata"):
         plain: list[Expression] = [(kind, expression, 0) for kind, expression in _PLACES]
         wide: list[Expression] = [(kind, expression, hyperscan.HS_FLAG_UTF8) for kind, expression in _wide_places()]
-        _LOCAL.automata = Automaton.of(plain, _Kept.folder), Automaton.of(wide, _Kept.folder)
+        foreign = [(0, "|".join(map(charset, (HARD, DROPPED, SOFT, ALPHABETS))), hyperscan.HS_FLAG_UTF8)]
+        _LOCAL.automata = tuple(Automaton.of(each, _Kept.folder) for each in (plain, foreign, wide))
     return _LOCAL.automata  # type: ignore[no-any-return]  # a thread's attributes have no types
 
 
-def places(text: str) -> Sequence[Place] | None:
-    """Where in `text` something suspicious ends, in order; None where there is too much of it."""
-    ascii_only, wide = _automata()
-    plain = text.isascii()
-    data = text.encode("utf-8", "replace")
-    found = _long_runs(data)
+def places(reading: Reading) -> Sequence[Place] | None:
+    """Where in a text something suspicious ends, in order; None where there is too much of it."""
+    ascii_only, foreign, wide = _automata()
+    data = reading.data
+    found = _encoded(reading)
     try:
         reports = ascii_only.reports(data, MOST_PLACES)
-        if not plain:
+        if not reading.plain and _any(foreign, data):
             reports = [*reports, *wide.reports(data, MOST_PLACES)]
     except TooManyReports:
         return None
@@ -103,30 +101,32 @@ def places(text: str) -> Sequence[Place] | None:
     elif not found:
         return ()
     found.sort()
-    if plain:
+    if reading.plain:
         return found
-    out, at, characters = [], 0, 0
-    for end, kind, length in found:
-        while data[end : end + 1] and data[end] & 0xC0 == 0x80:
-            end += 1  # to the end of a character
-        characters += len(data[at:end].decode("utf-8", "ignore"))
-        at = end
-        out.append((characters, kind, length))
-    return out
+    ends = reading.characters([end - 1 for end, _, _ in found])  # of the last character, all of which counts
+    return [(end + 1, kind, length) for end, (_, kind, length) in zip(ends, found, strict=True)]
 
 
-def _long_runs(data: bytes) -> list[Place]:
-    """The ends of long runs, and a character more; faster told so than by an automaton, which enters every word."""
+def _any(automaton: Automaton, data: bytes) -> bool:
+    """Whether anything is found."""
+    try:
+        return bool(automaton.reports(data, 0))
+    except TooManyReports:
+        return True
+
+
+def _encoded(reading: Reading) -> list[Place]:
+    """The ends of long runs that may be encoded text, and a character more."""
+    data = reading.data
+    seen: dict[bytes, bool] = {}
     found: list[Place] = []
-    flat = data.translate(_FLAT)
-    at = flat.find(_LONG)
-    while at >= 0:
-        end = flat.find(b" ", at)
-        if end < 0:
-            end = len(flat)
-        if worth(data[at:end]):
-            found.append((end + 1, _RUN, end - at))
-        at = flat.find(_LONG, end)
+    for start, end in reading.runs:
+        run = data[start:end]
+        known = seen.get(run)
+        if known is None:
+            known = seen[run] = worth(run)
+        if known:
+            found.append((end + 1, _RUN, end - start))
     return found
 
 

@@ -125,6 +125,29 @@ def has_digit(node: Node) -> bool:
     return (all if isinstance(node, Alt) else any)(map(has_digit, node.parts))
 
 
+def literal(node: Node) -> int:
+    """How many particular characters surely follow each other in a match, more or less."""
+    return max(_literal(node))
+
+
+def _literal(node: Node) -> tuple[int, int]:
+    """How many characters a match surely is, if it is always the same (else 0), and how many of those it surely holds."""
+    if isinstance(node, Chars):
+        same = int(node.ranges[0][0] == node.ranges[-1][1])
+        return same, same
+    if isinstance(node, Repeat):
+        same, held = _literal(node.part)
+        return same * node.low * (node.low == node.high), max(same * node.low, held * (node.low > 0))
+    each = [_literal(part) for part in node.parts]
+    if isinstance(node, Alt):
+        return 0, min(held for _, held in each)
+    run = longest = 0
+    for same, held in each:
+        run = run + same if same else 0
+        longest = max(longest, run, held)
+    return run if all(same for same, _ in each) else 0, longest
+
+
 def backwards(node: Node) -> Node:
     """The pattern of the reversed texts."""
     if isinstance(node, Seq):

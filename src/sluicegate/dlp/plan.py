@@ -12,9 +12,11 @@ import msgspec
 
 from sluicegate.dlp import kept as folder
 from sluicegate.dlp.automaton import Automaton, Expression, Source, name_of
-from sluicegate.dlp.leads import LeadsPlan, Led, plan_leads
+from sluicegate.dlp.leads import LeadsPlan, Led, need_of, plan_leads
 from sluicegate.dlp.packs import Form, Rule, form
-from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, spaces, trigger, wide
+from sluicegate.dlp.pattern import Node, backwards, charset, expression, has_digit, literal, spaces, trigger, wide
+from sluicegate.dlp.signs import DIGITS
+from sluicegate.dlp.stretches import Signed, StretchesPlan, plan_stretches, sign_of
 from sluicegate.dlp.tails import Tail, TailsPlan, plan_tails
 
 FEW_SPACES = 4
@@ -39,8 +41,12 @@ class Plan(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     facts: dict[int, Facts]
     """Of every pattern, by its number."""
-    forward: str
-    """The name of the automaton of the patterns without context; empty where all have one."""
+    worded: str
+    """The name of the automaton of the patterns that are looked for everywhere, as words lead to them; empty without any."""
+    bare: str
+    """Of those among them that begin with any letter or digit, and hold a digit: they would slow the others down."""
+    stretches: StretchesPlan
+    """Of the other patterns without context."""
     tails: TailsPlan
     led_tails: TailsPlan
     """Of the patterns with context."""
@@ -56,7 +62,10 @@ class Draft:
         """Raises RuleError naming the rule that cannot be used."""
         self.expressions: dict[str, Sequence[Expression]] = {}
         self._facts: dict[int, Facts] = {}
-        self._forward: list[Expression] = []
+        self._worded: list[Expression] = []
+        self._bare: list[Expression] = []
+        self._runs: list[Signed] = []
+        self._digits: list[Signed] = []
         self._led: list[Led] = []
         self._verify: list[Expression] = []
         self._tails: tuple[list[Tail], list[Tail]] = ([], [])
@@ -68,12 +77,13 @@ class Draft:
         self.plan = self._planned()
 
     def _planned(self) -> Plan:
-        forward = self._note(self._forward) if self._forward else ""
+        worded, bare = (self._note(each) if each else "" for each in (self._worded, self._bare))
+        stretches = plan_stretches(self._runs, self._digits, self._note, told=bool(self._led))
         tails, led_tails = (plan_tails(each, self._note) for each in self._tails)
         leads = plan_leads(self._led, self._note)
         groups = [self._verify[at : at + _TOGETHER] for at in range(0, len(self._verify), _TOGETHER)]
         verify = tuple((self._note(group), tuple(number for number, _, _ in group)) for group in groups)
-        return Plan(self._facts, forward, tails, led_tails, leads, verify)
+        return Plan(self._facts, worded, bare, stretches, tails, led_tails, leads, verify)
 
     def _note(self, expressions: Sequence[Expression]) -> str:
         name = name_of(expressions)
@@ -89,9 +99,15 @@ class Draft:
         ahead = (number, f"{left if cheap is node else ''}{expression(cheap)}{right}", flags)
         needs = bool(rule.context) and not number & 1
         if needs:
-            self._led.append(Led(ahead, rule.context, compiled.width, has_digit(node)))
+            self._led.append(Led(ahead, rule.context, compiled.width, need_of(node, compiled.after)))
+        elif (signed := sign_of(node, compiled.after)) is not None:
+            sign, reach = signed
+            (self._digits if sign is DIGITS else self._runs).append(Signed(ahead, reach))
+        elif has_digit(node) and literal(cheap) < 2 and not broad:
+            # without its boundary, so that all that it does not begin with is skipped
+            self._bare.append((number, f"{expression(cheap)}{right}", flags))
         else:
-            self._forward.append(ahead)
+            self._worded.append(ahead)
         self._verify.append((number, f"^{expression(backwards(node))}{left}", flags))
         self._tails[needs].append(Tail(node, flags, compiled.before))
         self._facts[number] = Facts(broad, spaces(node) > FEW_SPACES, compiled.width)
@@ -120,7 +136,11 @@ def automata_of(plan: Plan) -> Sequence[str]:
     """The names of all automata of a plan."""
     tails = [name for each in (plan.tails, plan.led_tails) for _, name in each.automata]
     verify = [name for name, _ in plan.verify]
-    return [name for name in (plan.forward, *tails, *plan.leads.groups, plan.leads.words, *verify) if name]
+    return [
+        name
+        for name in (plan.worded, plan.bare, *plan.stretches.automata, *tails, *plan.leads.groups, plan.leads.words, *verify)
+        if name
+    ]
 
 
 def recall(rules: Sequence[Rule], kept: Path) -> tuple[Plan, Mapping[str, Automaton]] | None:

@@ -10,6 +10,7 @@ from typing import Protocol
 from sluicegate.dlp.automaton import UNBOUNDED, TooManyReports
 from sluicegate.dlp.engine import Hit, Scanner
 from sluicegate.dlp.packs import Rule
+from sluicegate.dlp.reading import Reading
 
 
 class Scan(Protocol):
@@ -27,7 +28,7 @@ class Scan(Protocol):
     def wordy(self) -> int:
         """The most characters that a match with more than FEW_SPACES of ASCII white space takes."""
 
-    def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
+    def ends(self, text: str, most: int = UNBOUNDED, reading: Reading | None = None) -> Sequence[tuple[int, int]]:
         """Where patterns may end."""
 
     def confirm(self, text: str, floor: int, low: int, end: int, numbers: Sequence[int]) -> Iterator[Hit]:
@@ -67,11 +68,12 @@ class Selection:
         self.width = max((part.scanner.width for part in self._parts), default=0)
         self.wordy = max((part.scanner.wordy for part in self._parts), default=0)
 
-    def ends(self, text: str, most: int = UNBOUNDED) -> Sequence[tuple[int, int]]:
+    def ends(self, text: str, most: int = UNBOUNDED, reading: Reading | None = None) -> Sequence[tuple[int, int]]:
         """See `Scan.ends`. Raises TooManyReports where there are more than `most`, of any rule of the scanners."""
         found: list[tuple[int, int]] = []
+        reading = reading or Reading(text)
         for part in self._parts:
-            ends = part.scanner.ends(text, most)
+            ends = part.scanner.ends(text, most, reading)
             most -= len(ends)
             if most < 0:
                 raise TooManyReports

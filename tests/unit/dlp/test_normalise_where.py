@@ -6,6 +6,7 @@ import pytest
 
 from sluicegate.dlp.candidates import Work
 from sluicegate.dlp.normalise_where import CALM, ESCAPED, FORMS, INNER, QUOTED, chains, keep_in, placed, places, regions
+from sluicegate.dlp.reading import Reading
 
 PROSE = "It is said that all of this was as it had been, once upon a time; nothing more. "
 
@@ -21,7 +22,7 @@ PROSE = "It is said that all of this was as it had been, once upon a time; nothi
     ],
 )
 def test_prose_is_calm_and_has_no_places(text: str) -> None:
-    assert places(text) == ()
+    assert places(Reading(text)) == ()
     assert CALM.match(f"{text} ") is not None
 
 
@@ -31,7 +32,7 @@ ODD += ["1 2 3 4 5 6 7 8 9", "4111.1111.1111", "QWxsIGlzIHdlbGwuIEFsbCBpcyB3ZWxs
 
 @pytest.mark.parametrize("text", ODD)
 def test_what_is_written_in_another_way_has_a_place(text: str) -> None:
-    assert places(f"\0it is {text} \0")
+    assert places(Reading(f"\0it is {text} \0"))
     assert CALM.match(f"it is {text} and ") is None
 
 
@@ -46,7 +47,7 @@ def test_what_is_open(text: str, last: str) -> None:
 
 def test_regions_begin_between_words() -> None:
     text = PROSE * 40 + "%41 " + PROSE * 40
-    found = places(text)
+    found = places(Reading(text))
     assert found
     ((low, high, what),) = regions(text, found, (300, 100), Work(100))
     assert what == ESCAPED
@@ -61,7 +62,7 @@ def test_places_go_to_their_texts() -> None:
 
 
 def test_too_many_places_are_all_of_the_text() -> None:
-    assert places("%41" * 3_000) is None
+    assert places(Reading("%41" * 3_000)) is None
 
 
 def test_which_views_read_a_region() -> None:
@@ -81,8 +82,8 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_automata_are_kept_for_the_next_start_and_thread(folder: Path) -> None:
     found: list[object] = []
     for _ in range(2):
-        thread = Thread(target=lambda: found.append(places("a%41 \u200bb")))
+        thread = Thread(target=lambda: found.append(places(Reading("a%41 \u200bb"))))
         thread.start()
         thread.join()
-    assert found[0] == found[1] == places("a%41 \u200bb")
-    assert len(list(folder.iterdir())) == 2
+    assert found[0] == found[1] == places(Reading("a%41 \u200bb"))
+    assert len(list(folder.iterdir())) == 3
