@@ -47,6 +47,7 @@ from sluicegate.routing.health import Health
 from sluicegate.routing.plan import Plan
 from sluicegate.routing.retries import Retries
 from sluicegate.routing.scores import Scores
+from sluicegate.routing.stored import StoredAnswers
 from sluicegate.routing.strategies import Weights
 from sluicegate.secrets.reference import credential
 from sluicegate.settings import Settings
@@ -170,11 +171,12 @@ class Gateway:
         rates = Rates(settings.limits.rate_entries)
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
-        call = Call(self.providers, self._dialects, self._standing, settings.upstream, own_answers(self.catalog))
+        stored = StoredAnswers(self.database, self.writer, settings.upstream.stored_days)
+        call = Call(self.providers, self._dialects, self._standing, settings.upstream, own_answers(self.catalog), stored)
         return Pipeline(
             (
                 Authenticate(self.keyring),
-                Scope(settings.server),
+                Scope(settings.server, stored),
                 Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
                 inspect_prompt,
                 Route(self.catalog, self._standing.health, self._plan),

@@ -30,10 +30,12 @@ class Asking:
         """What `target` is asked, in `dialect`, by the translation that takes."""
         exchange = self._exchange
         ask, arrival = exchange.ask, exchange.arrival
-        model = ask.model if target.upstream_model == "*" else target.upstream_model
+        model = target.upstream_model
+        if model == "*":
+            model = ask.model or (exchange.kept.model if exchange.kept else "")
         headers = travelling(target, arrival.headers, exchange.id, same=across is None)
         if across is None:
-            body = self._own_body(model, target, headers)
+            body = self._own_body(model, target, headers) if ask.model else b""
             return Request(
                 dialect=dialect,
                 model=model,

@@ -17,6 +17,7 @@ from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dialects.openai_responses import OpenAIResponses
+from sluicegate.dialects.openai_stored import StoredResponse
 from sluicegate.routing import askable
 from sluicegate.stages.s6_call import Own
 from sluicegate.web.surface import Surface
@@ -37,7 +38,7 @@ def surfaces() -> tuple[Surface, ...]:
     """Every surface; each is also served below `/k/<key>`."""
     return (
         *Surface("POST", "/v1/chat/completions", OpenAIChat()).below(OPENAI),
-        *Surface("POST", "/v1/responses", OpenAIResponses()).below(OPENAI),
+        *_responses(),
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
         *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
         *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),
@@ -54,6 +55,19 @@ def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:
 def own_answers(catalog: askable.Models) -> Mapping[DialectName, Own]:
     """What the gateway answers by itself."""
     return {dialect.name: partial(_list_models, catalog, dialect) for dialect in (_OPENAI_MODELS, _ANTHROPIC_MODELS)}
+
+
+def _responses() -> Iterable[Surface]:
+    """Making an answer, and what is asked about a stored one."""
+    plain, one = OpenAIResponses(), "/v1/responses/{id}"
+    for method, path, make in (
+        ("GET", one, StoredResponse.got),
+        ("DELETE", one, StoredResponse.deleted),
+        ("GET", f"{one}/input_items", StoredResponse.listed),
+        ("POST", f"{one}/cancel", StoredResponse.cancelled),
+    ):
+        yield from Surface(method, path, plain, make, body=False).below(OPENAI)
+    yield from Surface("POST", "/v1/responses", plain).below(OPENAI)
 
 
 def _models(path: str) -> tuple[Surface, ...]:

@@ -206,6 +206,8 @@ class Upstream(Section):
     max_error_bytes: Bytes = 64 * 1024
     attempts: Annotated[int, Field(ge=1, le=20)] = 3
     """Targets of a route that one exchange may try, all before the first event."""
+    stored_days: Annotated[float, Field(gt=0, le=3_650)] = 30
+    """For how long a stored answer (`stored_state`) is known to the use case that made it; providers keep them as long."""
     ca_file: str = ""
     """A PEM bundle trusted beside the system's."""
 

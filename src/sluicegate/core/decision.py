@@ -27,6 +27,7 @@ class Reason(StrEnum):
     TOO_LARGE = "too_large"
     INVALID_FIELD = "invalid_field"
     UNSUPPORTED_FEATURE = "unsupported_feature"
+    ANSWER_UNKNOWN = "answer_unknown"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     ROUTE_UNKNOWN = "route_unknown"
     METHOD_NOT_ALLOWED = "method_not_allowed"

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from enum import StrEnum
-from typing import Any, Protocol, TypeGuard
+from typing import Any, Protocol, TypeGuard, runtime_checkable
 
 import msgspec
 
@@ -275,11 +275,27 @@ class Restating(Dialect, Protocol):
     def seals(self, sent: Json) -> bool:
         """Whether the request `sent` asks for reasoning with encrypted content, so that its readable part is `sealed`."""
 
+    def answer_id(self, event: Event) -> str | None:
+        """The id under which the provider keeps the answer that `event` begins or is."""
+
     def unsay_prompt(self, event: Event) -> bool:
         """Take out of `event` where it repeats the system prompt, which the gateway has bound; whether it did."""
 
 
 RESTATING = frozenset({DialectName.OPENAI_RESPONSES})
+
+
+@runtime_checkable
+class Referring(Protocol):
+    """The dialect of a request about a stored answer."""
+
+    id: str
+    """The answer's."""
+    method: str
+    tail: str
+    """What is called behind the dialect's usual path."""
+
+
 STORING = frozenset({DialectName.OPENAI_RESPONSES})
 """Dialects in which a provider keeps the answer unless `store` is false."""
 

@@ -26,6 +26,7 @@ STATUS: Mapping[Reason, int] = {
     Reason.NO_CREDENTIAL: 401,
     Reason.KEY_MALFORMED: 403,
     Reason.KEY_UNKNOWN: 403,
+    Reason.ANSWER_UNKNOWN: 404,
     Reason.KEY_REVOKED: 403,
     Reason.KEY_EXPIRED: 403,
     Reason.ADMIN_CREDENTIAL: 403,

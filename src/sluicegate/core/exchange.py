@@ -87,6 +87,16 @@ class Arrival(msgspec.Struct):
     """Every header as it came, for a client that shows its provider a credential of its own."""
 
 
+class Kept(msgspec.Struct, frozen=True):
+    """Where a provider keeps an answer that a request refers to."""
+
+    model: str
+    """The model it was asked of."""
+    provider: str
+    account: str
+    """The reference of the credential it was made with; empty without one."""
+
+
 class Attempt(msgspec.Struct, frozen=True):
     """One call to one target, and how it went (`answered` or a reason code)."""
 
@@ -138,6 +148,8 @@ class Exchange:
     """Whether only an on-prem deployment may answer: what the prompt holds must stay, or a budget is used up."""
     sealed_values = b""
     """What the placeholders of the prompt stand for, encrypted (`dlp/vault.py`); empty where it has none."""
+    kept: Kept | None = None
+    """Where the stored answer is kept that the request refers to; its targets are confined to that."""
     intended: int | None = None
     """How many decisions the intent entry holds; None while none was tried."""
     spend: tuple[Spend, ...] = ()

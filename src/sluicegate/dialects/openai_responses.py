@@ -4,6 +4,7 @@ A stream is named events from `response.created` to `response.completed`, `respo
 error in mid-stream is an `error` event, which the official SDKs raise as APIError.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from sluicegate.dialects.answers import document_of, openai_error, tokens
 from sluicegate.dialects.openai_responses_event import ResponsesTold, told
 from sluicegate.dialects.openai_responses_places import read_spans
 
+_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 _encode = msgspec.json.Encoder().encode
 
 
@@ -66,6 +68,11 @@ class OpenAIResponses:
         """See `Restating.seals`."""
         include = sent.get("include")
         return type(include) is list and "reasoning.encrypted_content" in include
+
+    def answer_id(self, event: Event) -> str | None:
+        """See `Restating.answer_id`."""
+        id = (_response_of(event) or {}).get("id")
+        return id if type(id) is str and _ID.fullmatch(id) else None
 
     def unsay_prompt(self, event: Event) -> bool:
         """See `Restating.unsay_prompt`: `instructions` is what every request of the use case has."""

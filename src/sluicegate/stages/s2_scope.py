@@ -6,12 +6,14 @@ Reads the body, which nobody has looked at before: sets `exchange.document` and 
 from collections.abc import Sequence
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Protocol
 
 import msgspec
 
 from sluicegate.core.decision import Decision, Detail, Reason, Verdict, deny
-from sluicegate.core.dialect import STORING, Ask, Feature, SystemEdit
-from sluicegate.core.exchange import Exchange
+from sluicegate.core.dialect import STORING, Ask, Feature, Referring, SystemEdit
+from sluicegate.core.errors import InvalidRequest
+from sluicegate.core.exchange import Exchange, Kept
 from sluicegate.core.identity import UseCase
 from sluicegate.core.names import named
 from sluicegate.core.stage import Passive
@@ -25,6 +27,13 @@ NAMED = 16
 """How many refused names a decision lists."""
 
 
+class Stored(Protocol):
+    """Whose stored answers are (`routing/stored.py`)."""
+
+    async def find(self, organisation: str, use_case: str, answer: str) -> Kept | None:
+        """Where the use case's answer is kept; None if it has none of this id."""
+
+
 class Scope(Passive):
     """Holds a request to the use case of its key. Where that lacks `stored_state`, an API that stores unless told otherwise
     is told.
@@ -35,7 +44,9 @@ class Scope(Passive):
 
     name = "s2_scope"
 
-    def __init__(self, limits: Server) -> None:
+    def __init__(self, limits: Server, stored: Stored | None = None) -> None:
+        """`stored` knows whose stored answers are; without it there are none."""
+        self._stored = stored
         self._max_depth = limits.max_json_depth
         self._max_values = limits.max_json_values
 
@@ -61,10 +72,31 @@ class Scope(Passive):
         edit = exchange.dialect.bind_system(document, binding.system_prompt, binding.system_mode)
         if edit.changed:
             exchange.edited = True
-        if exchange.dialect.name in STORING and FEATURE_STORED not in binding.features and document.get("store") is None:
-            document["store"] = False
-            exchange.edited = True
+        if exchange.dialect.name in STORING:
+            if FEATURE_STORED in binding.features:
+                await self._refer(exchange)
+            elif document.get("store") is None:
+                document["store"] = False
+                exchange.edited = True
         return _scoped(binding.name, binding.version, edit)
+
+    async def _refer(self, exchange: Exchange) -> None:
+        """Find where the stored answer is kept that the request refers to, if it does.
+
+        Raises InvalidRequest (ANSWER_UNKNOWN) where the use case has none of this id, whoever else may have one.
+        """
+        dialect, arrival, grant = exchange.dialect, exchange.arrival, exchange.grant
+        about = dialect if isinstance(dialect, Referring) else None
+        answer = about.id if about else exchange.document.get("previous_response_id")
+        if answer is None:
+            return
+        if self._stored is not None and len(answer) <= MAX_NAME:
+            exchange.kept = await self._stored.find(grant.organisation, grant.use_case.id, answer)
+        if exchange.kept is None:
+            field = "id" if about else "previous_response_id"
+            raise InvalidRequest(Reason.ANSWER_UNKNOWN, "There is no stored answer of this id.", field=field)
+        if about:
+            arrival.method, arrival.tail = about.method, about.tail
 
 
 @lru_cache(maxsize=4_096)

@@ -9,7 +9,7 @@ import msgspec
 
 from sluicegate.core.decision import Decision, Reason, Verdict, deny
 from sluicegate.core.errors import InvalidRequest
-from sluicegate.core.exchange import Exchange
+from sluicegate.core.exchange import Exchange, Kept
 from sluicegate.core.identity import Classification, UseCase
 from sluicegate.core.provider import Place, Target
 from sluicegate.core.stage import Passive
@@ -67,6 +67,8 @@ class Route(Passive):
     async def admit(self, exchange: Exchange) -> Decision:
         """Write `exchange.route`. Raises InvalidRequest (MODEL_UNKNOWN); denies with NO_PERMITTED_ROUTE, CIRCUIT_OPEN."""
         model = exchange.ask.model
+        if exchange.kept is not None:
+            return self._confined(exchange, exchange.kept)
         if not model:
             exchange.route = ()
             return OWN
@@ -79,12 +81,7 @@ class Route(Passive):
             way = self._find(targets, binding, on_prem_only)
         allowed = way.allowed
         if not allowed:
-            return deny(
-                Reason.NO_PERMITTED_ROUTE,
-                classification=binding.classification.value,
-                on_prem_only=int(on_prem_only),
-                places=tuple(sorted({target.place.value for target in targets})),
-            )
+            return _unreachable(binding, on_prem_only, targets)
         well = self._health.well(allowed)
         if way.routed is not None and well:
             exchange.route = allowed
@@ -102,6 +99,19 @@ class Route(Passive):
                 exchange.response_headers[ROUTE_HEADER] = arranged.told
         return _decided(route, binding.classification)
 
+    def _confined(self, exchange: Exchange, kept: Kept) -> Decision:
+        """The targets that can reach a stored answer: those of its provider, with its credential."""
+        binding, model = exchange.grant.use_case, exchange.ask.model or kept.model
+        targets = [target for target in self._catalog.targets(model) if _account(target) == (kept.provider, kept.account)]
+        if not targets:
+            about = "no longer here" if not exchange.ask.model else "not where that answer is kept"
+            raise InvalidRequest(Reason.ANSWER_UNKNOWN, f"The model's deployment is {about}.", field="previous_response_id")
+        allowed = permitted(binding.classification, exchange.on_prem_only, binding.regions, targets)
+        if not allowed:
+            return _unreachable(binding, exchange.on_prem_only, targets)
+        exchange.route = allowed
+        return _decided(allowed, binding.classification)
+
     def _find(self, targets: tuple[Target, ...], binding: UseCase, on_prem_only: bool) -> _Way:
         """A way not gone before."""
         classification = binding.classification
@@ -111,6 +121,20 @@ class Route(Passive):
             self._ways.clear()
         self._ways[id(targets), id(binding), on_prem_only] = way
         return way
+
+
+def _account(target: Target) -> tuple[str, str]:
+    """Whose answers a target reaches."""
+    return target.provider, "" if target.credential is None else target.credential.reference
+
+
+def _unreachable(binding: UseCase, on_prem_only: bool, targets: Sequence[Target]) -> Decision:
+    return deny(
+        Reason.NO_PERMITTED_ROUTE,
+        classification=binding.classification.value,
+        on_prem_only=int(on_prem_only),
+        places=tuple(sorted({target.place.value for target in targets})),
+    )
 
 
 def _decided(route: tuple[Target, ...], classification: Classification) -> Decision:

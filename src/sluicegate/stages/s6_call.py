@@ -7,15 +7,15 @@ from functools import partial
 from sys import exc_info
 from time import perf_counter
 from types import TracebackType
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sluicegate.asking import Asking
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
-from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.dialect import STORING, Dialect, DialectName, restates
 from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
 from sluicegate.core.event import Event, check_empty
-from sluicegate.core.exchange import Attempt, Exchange
+from sluicegate.core.exchange import Attempt, Exchange, Kept
 from sluicegate.core.provider import Answer, Provider, Request, Target
 from sluicegate.core.stage import Passive
 from sluicegate.core.usage import Usage
@@ -54,6 +54,13 @@ class Standing(NamedTuple):
     capacity: Capacity
 
 
+class Stored(Protocol):
+    """Remembers whose stored answers are (`routing/stored.py`)."""
+
+    async def keep(self, organisation: str, use_case: str, answer: str, kept: Kept) -> None:
+        """Make it durable."""
+
+
 class Call(Passive):
     """Opens answers. `providers` carry each kind of target, `dialects` read what comes back."""
 
@@ -66,8 +73,10 @@ class Call(Passive):
         standing: Standing,
         bounds: Upstream,
         own: Mapping[DialectName, Own] | None = None,
+        stored: Stored | None = None,
     ) -> None:
-        """`own` gives what the gateway answers by itself."""
+        """`own` gives what the gateway answers by itself; `stored` remembers whose an answer is that a provider keeps."""
+        self.stored = stored
         self.providers = providers
         self.dialects = dialects
         self.health, self.scores, self.retries, self.capacity = standing
@@ -127,7 +136,25 @@ class Opened:
                 raise failures.told()
             repeats += 1
             await sleep(pause)
+        if self._dialect.name in STORING and self._translator is None and call.stored is not None:
+            await self._remember(call.stored)
         return self
+
+    async def _remember(self, stored: Stored) -> None:
+        """Make it durable whose the answer is, before its client learns its id, if the provider keeps it."""
+        exchange, dialect, target = self._exchange, self._dialect, self._target
+        if not exchange.ask.model or exchange.document.get("store") is False or target is None or not restates(dialect):
+            return
+        try:
+            answers = [id for event in self._first if (id := dialect.answer_id(event)) is not None]
+            if not answers:
+                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider did not say which answer it keeps.")
+            account = "" if target.credential is None else target.credential.reference
+            kept = Kept(exchange.ask.model, target.provider, account)
+            await stored.keep(exchange.grant.organisation, exchange.grant.use_case.id, answers[0], kept)
+        except BaseException:
+            await self.__aexit__(*exc_info())
+            raise
 
     async def _walk(self, failures: Failures) -> bool:
         """Try the route's targets in turn; whether one gave an answer."""

@@ -208,6 +208,21 @@ spending = Table(
 """What was settled per scope (`key:<id>`, `team:<id>`) and window, a UTC day (`2026-11-21`), always in the same transaction
 as the outcome entry that it belongs to. Months and the whole are sums of days."""
 
+stored_answer = Table(
+    "stored_answer",
+    metadata,
+    Column("use_case_id", String(32), primary_key=True),
+    Column("answer_id", String(128), primary_key=True),
+    Column("organisation_id", String(32), nullable=False),
+    Column("model", String(512), nullable=False),
+    Column("provider", String(128), nullable=False),
+    Column("account", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Index(None, "at"),
+)
+"""Whose an answer is that a provider keeps, and where: the model asked for, the provider, and the reference of the
+credential it was made with. The row is durable before a client learns the answer's id."""
+
 audit_entry = Table(
     "audit_entry",
     metadata,

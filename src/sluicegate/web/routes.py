@@ -71,6 +71,10 @@ _OWN, _ALL, _SHARED = TenantScope.ORGANISATION, TenantScope.INSTALLATION, Tenant
 ROUTES: tuple[Route, ...] = (
     *_llm("POST", "/v1/chat/completions", "/openai"),
     *_llm("POST", "/v1/responses", "/openai"),
+    *_llm("GET", "/v1/responses/{id}", "/openai"),
+    *_llm("DELETE", "/v1/responses/{id}", "/openai"),
+    *_llm("GET", "/v1/responses/{id}/input_items", "/openai"),
+    *_llm("POST", "/v1/responses/{id}/cancel", "/openai"),
     *_llm("POST", "/v1/messages", "/anthropic"),
     *_llm("POST", "/v1beta/models/{model:path}:generateContent", "/gemini"),
     *_llm("POST", "/v1beta/models/{model:path}:streamGenerateContent", "/gemini"),
