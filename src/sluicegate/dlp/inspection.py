@@ -216,7 +216,7 @@ class Inspection:
     def _inner(self, depth: int, work: Work) -> Inner | None:
         if not depth:
             return None
-        return lambda lead, text: self._hits([(lead, text)], depth - 1, work).get(0, ())
+        return lambda texts: self._hits(texts, depth - 1, work) if texts else {}
 
     def views(self, work: Work) -> Views:
         """The views of a text that arrives in pieces."""

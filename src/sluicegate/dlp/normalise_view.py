@@ -1,7 +1,8 @@
 """One view of a text as it arrives in pieces, and what the rules find in it, in places of the original."""
 
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from sluicegate.dlp.candidates import Work, grouped
 from sluicegate.dlp.encodings import readings, runs
@@ -9,10 +10,12 @@ from sluicegate.dlp.engine import EDGE, Hit
 from sluicegate.dlp.normalise import Stage
 from sluicegate.dlp.packs import CONTEXT_REACH
 from sluicegate.dlp.selection import Scan
-from sluicegate.dlp.spread import numbers
+from sluicegate.dlp.spread import Number, numbers
 
-Inner = Callable[[str, str], Sequence[Hit]]
-"""What the rules find in a text of its own: what stands before it, and the text."""
+Inner = Callable[[Sequence[tuple[str, str]]], Mapping[int, Sequence[Hit]]]
+"""What the rules find in texts of their own, per index: of each what stands before it, and the text."""
+_AT_ONCE = 64
+"""Such texts that are looked at in one go."""
 
 
 class View:
@@ -55,11 +58,11 @@ class View:
 
     def decode(self, inner: Inner, longest: int, work: Work, *, final: bool) -> list[Hit]:
         """What stands in runs of encoded text, as places of whole runs. Raises TooManyReports."""
-        hits: list[Hit] = []
         found, at = runs(self.text, self.run_at, longest, final=final)
-        for start, end in found:
-            for reading in readings(self.text[start:end], work):
-                hits += self._whole(start, end, {hit.rule for hit in inner(self._before(start), reading)})
+        told = (Number(*run, (reading,)) for run in found for reading in readings(self.text[slice(*run)], work))
+        hits: list[Hit] = []
+        for run, _, within in self._within(inner, told):
+            hits += self._whole(run.start, run.end, {hit.rule for hit in within})
         self.run_at = at
         return hits
 
@@ -67,14 +70,27 @@ class View:
         """What stands in numbers whose digits are spread."""
         hits: list[Hit] = []
         found, at = numbers(self.text, self.number_at, final=final)
-        for number in found:
-            for joined in number.joined:
-                for hit in inner(self._before(number.start), joined):
-                    kind = self._scanner.rules[hit.rule].kind
-                    if hit.end - hit.start == len(joined) and (not number.kinds or kind in number.kinds):
-                        hits.append(self._placed(hit.rule, number.start, number.end))
+        for number, joined, within in self._within(inner, found):
+            for hit in within:
+                kind = self._scanner.rules[hit.rule].kind
+                if hit.end - hit.start == len(joined) and (not number.kinds or kind in number.kinds):
+                    hits.append(self._placed(hit.rule, number.start, number.end))
         self.number_at = at
         return hits
+
+    def _within(self, inner: Inner, parts: Iterable[Number]) -> Iterator[tuple[Number, str, Sequence[Hit]]]:
+        """Each of the parts, a text of it, and what is found in that. Many are looked at in one go."""
+        every = iter(parts)
+        while several := tuple(islice(every, _AT_ONCE)):
+            asked = [(part, text) for part in several for text in part.joined if not self._alone(part, text)]
+            hits = inner([(self._before(part.start), text) for part, text in asked])
+            for index in sorted(hits):
+                yield *asked[index], hits[index]
+
+    def _alone(self, part: Number, text: str) -> bool:
+        """Whether the part stands alone and as it is told: it was looked at already."""
+        around = self.text[part.start - 1 : part.start], self.text[part.end :]
+        return around == (EDGE, "") and self.text[part.start : part.end] == text
 
     def skip(self) -> None:
         """Look for neither."""

