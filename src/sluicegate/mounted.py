@@ -16,8 +16,14 @@ from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_completions import OpenAICompletions
+from sluicegate.dialects.openai_embeddings import OpenAIEmbeddings
+from sluicegate.dialects.openai_images import OpenAIImages
+from sluicegate.dialects.openai_moderations import OpenAIModerations
 from sluicegate.dialects.openai_responses import OpenAIResponses
+from sluicegate.dialects.openai_speech import OpenAISpeech
 from sluicegate.dialects.openai_stored import StoredResponse
+from sluicegate.dialects.openai_transcriptions import OpenAITranscriptions
 from sluicegate.routing import askable
 from sluicegate.stages.s6_call import Own
 from sluicegate.web.surface import Surface
@@ -42,6 +48,12 @@ def surfaces() -> tuple[Surface, ...]:
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
         *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
         *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),
+        *Surface("POST", "/v1/completions", OpenAICompletions()).below(OPENAI),
+        *Surface("POST", "/v1/embeddings", OpenAIEmbeddings()).below(OPENAI),
+        *Surface("POST", "/v1/moderations", OpenAIModerations()).below(OPENAI),
+        *Surface("POST", "/v1/images/generations", OpenAIImages()).below(OPENAI),
+        *Surface("POST", "/v1/audio/speech", OpenAISpeech()).below(OPENAI),
+        *Surface("POST", "/v1/audio/transcriptions", OpenAITranscriptions(), form=True).below(OPENAI),
         *_models("/v1/models"),
         *_models("/v1/models/{model:path}"),
     )

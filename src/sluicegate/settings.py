@@ -52,6 +52,10 @@ class Server(Section):
     max_json_depth: Count = 100
     max_json_values: Count = 200_000
     """How many values (members and elements together) a request may hold."""
+    max_form_parts: Count = 64
+    """How many parts a form (`multipart/form-data`) may have."""
+    max_form_head_bytes: Bytes = 4 * 1024
+    """How long the headers of one of its parts may be, all together."""
     max_exchanges: Count = 1_000
     """Exchanges under way at once; beyond it 503."""
     max_connections: Count = 4_000

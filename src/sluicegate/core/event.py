@@ -53,9 +53,21 @@ class Event(msgspec.Struct, eq=False):
         self._parsed = True
         return self._document
 
+    def as_text(self) -> Any:
+        """A body of text that is no JSON, as `{"text": …}`. Raises UpstreamError (UPSTREAM_INVALID) where it is no UTF-8."""
+        if self._document is None:
+            try:
+                self._document = {"text": self.raw.decode()}
+            except UnicodeDecodeError:
+                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider sent text that cannot be read.") from None
+        return self._document
+
     def rewrite(self) -> None:
         """Serialise the edited document again, in the framing the event came in."""
         self.told = None
+        if self.kind:
+            self.raw = self._document["text"].encode()
+            return
         self.data = _encode(self._document)
         self.raw = frame(self.data, self.name) if self.framed else self.data
 

@@ -81,6 +81,8 @@ class Arrival(msgspec.Struct):
     method: str = "POST"
     tail: str = ""
     """What is called behind the dialect's usual path (`/resp_1/cancel`), ready to be sent."""
+    parse: Callable[[bytes], Json] | None = None
+    """Makes a body that is no JSON a document. Raises InvalidRequest."""
     write: Callable[[Json], bytes] = encode
     """Makes an edited document a body of `kind` again."""
     raw: Sequence[tuple[bytes, bytes]] = ()

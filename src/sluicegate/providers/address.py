@@ -80,6 +80,8 @@ def parse(base_url: str) -> Address:
 
 def path(address: Address, dialect: DialectName, *, stream: bool = False) -> str:
     """The path of a call, as the vendor's own SDK would join it to the base URL; it may hold `{model}`."""
+    if dialect not in PATHS:
+        raise ValueError(f"no provider is called in the dialect {dialect}")
     version, whole, streamed = PATHS[dialect]
     if version and address.path.rsplit("/", 1)[-1] == version[1:]:
         version = ""

@@ -87,6 +87,7 @@ class HttpCall:
         "_provider",
         "_request",
         "_secret",
+        "_size",
         "_target",
         "_way",
         "headers",
@@ -99,10 +100,12 @@ class HttpCall:
         self._request = request
         self._way: Way
         self._kind = ""
-        """The answer's content type, where it is whole and no JSON."""
+        """The answer's content type, where it is no JSON and no events."""
         self._connection: Connection | None = None
         self._parser: SseParser | EventStreamParser | None = None
         self._over = False
+        self._size = 0
+        """Bytes of such a body that have left."""
         self._secret = ""
         self.status = 0
         self.headers: Mapping[str, str] = {}
@@ -152,6 +155,8 @@ class HttpCall:
         connection, parser = self._connection, self._parser
         if connection is None or self._over:
             return ()
+        if parser is None and self._way.in_pieces and self._kind:
+            return await self._piece(connection)
         if parser is None:
             self._over = True
             bound = self._provider.bounds.max_answer_bytes
@@ -159,7 +164,7 @@ class HttpCall:
             over = connection.state is _DONE and len(first) <= bound
             body = first if over else await _whole(connection, bound, first)
             if body is None:
-                raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
+                raise _too_long()
             return (Event(body, b"" if self._kind else body, framed=False, kind=self._kind),)
         while True:
             if connection.pieces:
@@ -171,6 +176,15 @@ class HttpCall:
                 connection.take()  # nothing: it raises where the answer broke off
                 self._over = True
                 return parser.finish()
+
+    async def _piece(self, connection: Connection) -> Sequence[Event]:
+        """What has arrived of a body that leaves as it comes; the last piece may be empty."""
+        data = await connection.read()
+        self._size += len(data)
+        if self._size > self._provider.bounds.max_answer_bytes:
+            raise _too_long()
+        self._over = connection.state is _DONE and not connection.pieces
+        return (Event(data, b"", framed=False, kind=self._kind, last=self._over),)
 
     async def _again(self, connection: Connection, head: bytes) -> None:
         """The second and last try, after a kept connection turned out to be closed."""
@@ -269,6 +283,10 @@ class HttpCall:
 
 def _impossible(error: ValueError) -> UpstreamError:
     return UpstreamError(Reason.UPSTREAM_UNREACHABLE, f"The call cannot be made: {error}.")
+
+
+def _too_long() -> UpstreamError:
+    return UpstreamError(Reason.UPSTREAM_INVALID, "The provider's answer is longer than allowed.")
 
 
 def _is_of(kind: str, allowed: str) -> bool:

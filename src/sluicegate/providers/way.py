@@ -27,6 +27,9 @@ ANSWER_KINDS: Mapping[DialectName, tuple[str, ...]] = {
 }
 """Per dialect: the content types that an answer may have beside JSON; with a slash at its end, all that begin so."""
 
+IN_PIECES = frozenset({DialectName.OPENAI_SPEECH})
+"""Dialects whose answers of such a type leave as they come, because nothing in them can be read."""
+
 RESERVED_HEADERS = frozenset(
     {
         "host",
@@ -68,7 +71,7 @@ _MAX_HEADER = 4_096
 class Way:
     """What every call to one target in one dialect shares."""
 
-    __slots__ = ("authority", "kinds", "paths", "plain", "rest", "versioned")
+    __slots__ = ("authority", "in_pieces", "kinds", "paths", "plain", "rest", "versioned")
 
     def __init__(self, base: address.Address, target: Target, dialect: DialectName) -> None:
         auth, given = target.auth, {name.lower() for name in target.headers}
@@ -76,6 +79,7 @@ class Way:
         self.paths = tuple(_path(base, target, dialect, stream=stream) for stream in (False, True))
         """For an answer that comes whole, and for one in events; `{model}` stands for the model's name."""
         self.kinds = ANSWER_KINDS.get(dialect, ())
+        self.in_pieces = dialect in IN_PIECES
         inside = not _IN_BODY.isdisjoint(target.quirks)
         self.versioned = dialect not in VERSIONED or inside or "anthropic-version" in given
         """Whether no `anthropic-version` must be added."""

@@ -34,7 +34,7 @@ class Askable(msgspec.Struct, frozen=True):
 def askable(catalog: Models, use_case: UseCase) -> Askable:
     """What `use_case` may ask for: allowed by name, and at a place that its data may go to.
 
-    A name that the use case spells out counts where a deployment's pattern (`claude-*`) serves it.
+    A name that the use case spells out counts where a deployment's pattern (`claude-*`) serves it, and so does an alias.
     """
     found = {model.name: model for model in _allowed(catalog, use_case)}
     patterns = [
@@ -48,7 +48,8 @@ def askable(catalog: Models, use_case: UseCase) -> Askable:
 
 def one(catalog: Models, use_case: UseCase, name: str) -> Listed | None:
     """The model `name`, if `use_case` may ask for it."""
-    if use_case.models.fullmatch(name) is None or not _reachable(use_case, targets := catalog.targets(name)):
+    meant = use_case.aliases.get(name, name)
+    if use_case.models.fullmatch(meant) is None or not _reachable(use_case, targets := catalog.targets(meant)):
         return None
     return next((model for model in catalog.models() if model.name == name), Listed(name, targets[0].provider, 0))
 
@@ -61,6 +62,9 @@ def _allowed(catalog: Models, use_case: UseCase) -> Iterator[Listed]:
     for name in use_case.names:
         if name not in listed and _reachable(use_case, targets := catalog.targets(name)):
             yield Listed(name, targets[0].provider, 0)
+    for name in use_case.aliases:
+        if (meant := one(catalog, use_case, name)) is not None:
+            yield meant
 
 
 def _reachable(use_case: UseCase, targets: Sequence[Target]) -> bool:

@@ -58,7 +58,8 @@ class Scope(Passive):
         arrival = exchange.arrival
         if binding.networks and not _within(arrival.peer, binding.networks):
             return deny(Reason.NETWORK_NOT_ALLOWED, use_case=binding.name)
-        document = parse(await exchange.receive(), self._max_depth, self._max_values)
+        body = await exchange.receive()
+        document = parse(body, self._max_depth, self._max_values) if arrival.parse is None else arrival.parse(body)
         exchange.document = document
         ask = exchange.dialect.read(document)
         model = binding.aliases.get(ask.model) if binding.aliases else None

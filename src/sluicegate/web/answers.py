@@ -34,20 +34,27 @@ class Client(Protocol):
 class Reply:
     """The answer to one exchange. Status and headers leave with the first released event, and not before."""
 
-    __slots__ = ("_client", "_exchange", "started")
+    __slots__ = ("_client", "_exchange", "_opaque", "started")
 
     def __init__(self, exchange: Exchange, client: Client) -> None:
         self._exchange = exchange
         self._client = client
         self.started = False
+        self._opaque = False
+        """Whether what has begun to leave is no text."""
 
     async def events(self, events: Sequence[Event], last: bool) -> None:
         """Send `events` on; with `last` the answer is complete."""
         body = events[0].raw if len(events) == 1 else b"".join([event.raw for event in events])
         if not self.started:
+            if not body and not last:
+                return  # nothing that could be said of the rest
             self.started = True
             if last and events and not events[0].framed:
                 self._begin(200, _whole(body, events[0].kind), _WHOLE_LINES, len(body))
+            elif events[0].kind:
+                self._opaque = True
+                self._begin(200, f"content-type: {events[0].kind}\r\n", 1, None)
             elif self._exchange.framing is not None:
                 self._begin(200, self._exchange.framing.head, 1, None)
             else:
@@ -58,6 +65,8 @@ class Reply:
 
     async def failure(self, error: GatewayError) -> None:
         """End the answer with `error`: as a plain HTTP error before the first event, as an error event after it."""
+        if self._opaque:
+            return  # no error can stand in the rest of a sound: what is left unfinished here is cut off, and so is no answer
         exchange = self._exchange
         body = exchange.dialect.failure(error, exchange.id, streaming=self.started)
         if not self.started:

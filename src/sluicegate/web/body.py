@@ -25,9 +25,17 @@ class Source(Protocol):
         """The body, if all of it has come."""
 
 
-def body_of(headers: Headers, source: Source, limit: int) -> bytes | Awaitable[bytes]:
-    """The whole request body, as `read_body` gives it, and at once if it has come already."""
-    _check(headers, limit)
+def content_type(headers: Headers) -> bytes:
+    """The one content type. Raises InvalidRequest (UNSUPPORTED_MEDIA_TYPE) where there is none, or there are more."""
+    found = [value for name, value in headers if name == b"content-type"]
+    if len(found) != 1:
+        raise _wrong_type()
+    return found[0]
+
+
+def body_of(headers: Headers, source: Source, limit: int, *, form: bool = False) -> bytes | Awaitable[bytes]:
+    """The whole request body, as `read_body` gives it, and at once if it has come already; a `form` is no JSON."""
+    _check(headers, limit, form=form)
     body = source.whole()
     if body is None:
         return _receive(source.receive, limit)
@@ -70,14 +78,14 @@ async def _receive(receive: Receive, limit: int) -> bytes:
             return b"".join(parts)
 
 
-def _check(headers: Headers, limit: int) -> None:
+def _check(headers: Headers, limit: int, *, form: bool = False) -> None:
     types = 0
     for name, value in headers:
         if name not in _WATCHED:
             continue
         if name == b"content-type":
             types += 1
-            if value not in _JSON and not _is_json(value):
+            if not form and value not in _JSON and not _is_json(value):
                 raise _wrong_type()
         elif name == b"content-length":
             if not value.isdigit() or int(value[:20]) > limit:

@@ -39,7 +39,7 @@ class _Part(msgspec.Struct):
     body: bytes
     name: str
     value: Any
-    """What it is in the document: a string or a file."""
+    """What it says: a string or a file; not the document's own, which governance may edit."""
 
 
 class Form:
@@ -54,7 +54,8 @@ class Form:
         self._boundary: bytes = found[1] or found[2]
         self._bounds = bounds
         self._parts: list[_Part] = []
-        self.kind = f'multipart/form-data; boundary="{self._boundary.decode("ascii")}"'
+        boundary = self._boundary.decode("ascii")
+        self.kind = "multipart/form-data; boundary=" + (boundary if found[2] else f'"{boundary}"')
         """The content type of what `write` gives."""
 
     def read(self, body: bytes) -> Json:
@@ -62,12 +63,13 @@ class Form:
         document: Json = {}
         self._parts = [_part(piece, self._bounds.head_bytes) for piece in self._pieces(body)]
         for part in self._parts:
+            value = dict(part.value) if type(part.value) is dict else part.value
             if part.name.endswith("[]"):
-                document.setdefault(part.name, []).append(part.value)
+                document.setdefault(part.name, []).append(value)
             elif part.name in document:
                 raise InvalidRequest(Reason.DUPLICATE_KEY, "A field stands in the form twice.")
             else:
-                document[part.name] = part.value
+                document[part.name] = value
         return document
 
     def write(self, document: Json) -> bytes:
@@ -78,10 +80,9 @@ class Form:
             values = left.get(part.name)
             if values:
                 value = values.pop(0)
-                pieces.append(part.head + (part.body if value is part.value or value == part.value else _raw(value)))
+                pieces.append(part.head + part.body if value == part.value else _written(part.name, value))
         for name, values in left.items():
-            head = f'Content-Disposition: form-data; name="{name}"\r\n\r\n'.encode()
-            pieces += [head + _raw(value) for value in values]
+            pieces += [_written(name, value) for value in values]
         mark = b"--" + self._boundary
         return b"".join(b"%b\r\n%b\r\n" % (mark, piece) for piece in pieces) + mark + b"--\r\n"
 
@@ -130,9 +131,21 @@ def _part(piece: bytes, most: int) -> _Part:
         raise InvalidRequest(Reason.INVALID_FIELD, "A field of the form must be UTF-8.") from None
 
 
-def _raw(value: Any) -> bytes:
-    """A part's new body."""
-    return a2b_base64(value["data"]) if type(value) is dict else str(value).encode("utf-8")
+def _written(name: str, value: Any) -> bytes:
+    """A part that is new, or says something else than it did."""
+    if type(value) is not dict:
+        return f'Content-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n{value}'.encode()
+    head = f'Content-Disposition: form-data; name="{_quoted(name)}"; filename="{_quoted(value["filename"])}"\r\n'
+    if media := value["media_type"]:
+        head += f"Content-Type: {media if _MEDIA.fullmatch(media) else 'application/octet-stream'}\r\n"
+    return f"{head}\r\n".encode() + a2b_base64(value["data"])
+
+
+def _quoted(name: str) -> str:
+    """`name` as it may stand between quotes."""
+    for escape, character in _PERCENT.items():
+        name = name.replace(character, escape)
+    return name
 
 
 def _wrong(message: str) -> InvalidRequest:

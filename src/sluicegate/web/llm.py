@@ -16,8 +16,9 @@ from sluicegate.identity import credentials
 from sluicegate.pipeline import Pipeline
 from sluicegate.settings import Server
 from sluicegate.web.answers import Reply
-from sluicegate.web.body import body_of
+from sluicegate.web.body import Headers, body_of, content_type
 from sluicegate.web.cycle import EXTENSION, Cycle
+from sluicegate.web.form import Bounds, Form
 from sluicegate.web.peer import Peers
 from sluicegate.web.relay import Relay
 from sluicegate.web.surface import Found, Mount, Surface
@@ -44,6 +45,7 @@ class Llm:
         self._server = server
         self._max_exchanges = server.max_exchanges
         self._max_body_bytes = server.max_body_bytes
+        self._form_bounds = Bounds(server.max_form_parts, server.max_form_head_bytes)
         self._peers = Peers(server)
         self._under_way = 0
 
@@ -62,6 +64,8 @@ class Llm:
         dialect = surface.dialect
         if not surface.plain or mount is not found:
             dialect = _argued(found, surface, scope, arrival)
+            if surface.form:
+                arrival.read = partial(self._form, raw, client, arrival)
         if method != surface.method:
             allowed = mount.allowed
             arrival.fault = InvalidRequest(
@@ -92,6 +96,12 @@ class Llm:
             task.uncancel()
         finally:
             self._under_way -= 1
+
+    def _form(self, raw: Headers, client: Cycle | Relay, arrival: Arrival) -> bytes | Awaitable[bytes]:
+        """The body of a form, which `arrival` is then told how to read and to write. Raises InvalidRequest."""
+        form = Form(content_type(raw), self._form_bounds)
+        arrival.kind, arrival.parse, arrival.write = form.kind, form.read, form.write
+        return body_of(raw, client, self._max_body_bytes, form=True)
 
 
 def _argued(found: Mount | Found, surface: Surface, scope: Scope, arrival: Arrival) -> Dialect:

@@ -21,19 +21,22 @@ class Surface:
     either, at its end, may stand a verb (`{model}:generateContent`).
     """
 
-    __slots__ = ("body", "dialect", "make", "method", "path", "plain")
+    __slots__ = ("body", "dialect", "form", "make", "method", "path", "plain")
 
-    def __init__(self, method: str, path: str, dialect: Dialect, make: Make | None = None, *, body: bool = True) -> None:
+    def __init__(
+        self, method: str, path: str, dialect: Dialect, make: Make | None = None, *, body: bool = True, form: bool = False
+    ) -> None:
         """Where `make` is given each request has its own dialect, and `dialect` tells the errors of what `make` refuses.
 
-        Without a `body` the arguments of the request stand for it (`core/arguments.py`).
+        Without a `body` the request's arguments stand for it (`core/arguments.py`); a `form` is no JSON (`web/form.py`).
         """
         self.method = method
         self.path = path
         self.dialect = dialect
         self.make = make
         self.body = body
-        self.plain = make is None and body
+        self.form = form
+        self.plain = make is None and body and not form
 
     def dialect_for(self, arguments: Arguments) -> Dialect:
         """The dialect of one request. Raises InvalidRequest."""
@@ -42,7 +45,7 @@ class Surface:
     def below(self, *prefixes: str) -> tuple["Surface", ...]:
         """This surface at its own path and below each of `prefixes`."""
         paths = (self.path, *(prefix + self.path for prefix in prefixes))
-        return tuple(Surface(self.method, path, self.dialect, self.make, body=self.body) for path in paths)
+        return tuple(Surface(self.method, path, self.dialect, self.make, body=self.body, form=self.form) for path in paths)
 
 
 class Mount:

@@ -9,7 +9,7 @@ from sluicegate.core.dialect import SystemMode
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.core.event import sse, whole
 from sluicegate.core.usage import Usage
-from sluicegate.dialects.plain import Plain
+from sluicegate.dialects.plain import Plain, named
 
 
 def test_nothing_is_added_and_nothing_taken_out() -> None:
@@ -31,8 +31,15 @@ def test_errors_are_openais() -> None:
     assert (told["message"], told["param"], told["code"]) == ("No.", "input", "invalid_field")
 
 
-def test_the_rest_each_says_for_itself() -> None:
-    with pytest.raises(NotImplementedError):
-        Plain().spans({})
-    with pytest.raises(NotImplementedError):
-        Plain().pieces(whole({}))
+def test_what_an_answer_says_is_governed() -> None:
+    event = whole({"id": "i", "text": "one", "more": {"deep": "two"}, "usage": {"prompt_tokens": 3, "total_tokens": 3}})
+    pieces = Plain().pieces(event)
+    assert [(piece.channel, piece.text) for piece in pieces] == [("text", "one"), ("more", '{"deep":"two"}')]
+    assert Plain().usage(event, Usage(estimated=True)) == Usage(3)
+
+
+def test_other_models_are_not_named_beside_the_one() -> None:
+    assert named({"model": "m"}, frozenset()) == "m"
+    for wrong in ({"model": "m", "models": ["n"]}, {"Model": "m"}, {"model": ""}, {}):
+        with pytest.raises(InvalidRequest):
+            named(wrong, frozenset())

@@ -88,6 +88,12 @@ def test_every_dialect_has_a_path() -> None:
         assert (MODEL in path(there, dialect)) is (dialect in MODEL_IN_ADDRESS)
 
 
+@pytest.mark.parametrize("dialect", ANSWERED_HERE)
+def test_what_the_gateway_answers_by_itself_has_none(dialect: DialectName) -> None:
+    with pytest.raises(ValueError, match="no provider"):
+        path(parse("https://h"), dialect)
+
+
 def test_a_model_s_name_leads_to_no_other_path() -> None:
     assert segment("gemini-2.0-flash") == "gemini-2.0-flash"
     assert segment("a/../b?x=1#é:@1") == "a%2F..%2Fb%3Fx%3D1%23%C3%A9%3A@1"

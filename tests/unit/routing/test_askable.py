@@ -66,6 +66,12 @@ def test_what_is_listed(
     assert list(found.patterns) == patterns
 
 
+def test_an_alias_is_listed_where_what_it_means_may_be_asked() -> None:
+    aliases = {"fast": "gpt-a", "wise": "claude-x", "hidden": "llama", "gone": "none"}
+    use_case = msgspec.structs.replace(case("gpt-a", "claude-*", "none"), aliases=aliases)
+    assert [model.name for model in askable(CATALOG, use_case).models] == ["fast", "gpt-a", "wise"]
+
+
 def test_every_model_that_is_listed_can_be_looked_at() -> None:
     use_case = case("*", "claude-x")
     for model in askable(CATALOG, use_case).models:
