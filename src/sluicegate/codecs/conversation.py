@@ -75,6 +75,10 @@ class Tool(msgspec.Struct, frozen=True):
     description: str | None
     schema: dict[str, object]
     strict: bool | None = None
+    namespace: str = ""
+    """Which its client calls it by beside its name; `name` then holds both."""
+    custom: bool = False
+    """Whether its client takes a text from the model rather than arguments, here the only one of them."""
 
 
 class Choice(StrEnum):
@@ -154,6 +158,9 @@ class Called(msgspec.Struct, frozen=True):
     id: str
     name: str
     signature: str = ""
+    namespace: str = ""
+    custom: bool = False
+    """As the client declared the tool (`Tool`)."""
 
 
 class Argued(msgspec.Struct, frozen=True):

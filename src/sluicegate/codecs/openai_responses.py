@@ -1,7 +1,7 @@
 """Responses requests, to and from the canonical conversation.
 
 Source: the types of openai-python. `Conversation` that this dialect cannot say: stop sequences. Dropped, and named: `top_k`,
-`is_error` of a tool result. Reasoning in a history is bound to the model that wrote it and is dropped, named.
+`is_error` of a tool result, and Gemini's signatures of calls. Reasoning in a history is bound to the model that wrote it and is dropped, named.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,8 @@ from sluicegate.codecs.conversation import (
     Turn,
 )
 from sluicegate.codecs.openai_chat import DATA_URL, image_of
-from sluicegate.codecs.reading import Fields, arguments_object, cannot
+from sluicegate.codecs.openai_responses_tools import INPUT, decode_tools, joined
+from sluicegate.codecs.reading import Fields, arguments_object, arguments_text, cannot
 from sluicegate.core.dialect import Json
 
 _KNOBS = frozenset(
@@ -65,7 +66,9 @@ def decode(document: Json, dropped: dict[str, None]) -> Conversation:
         reader.turns.append(Turn("user", (Text(given),)))
     for index, item in enumerate(given if type(given) is list else ()):
         reader.item(top.inner(item, f"input[{index}]"))
-    tools = tuple(_decode_tool(top.inner(tool, f"tools[{index}]")) for index, tool in enumerate(top.list("tools")))
+    tools: list[Tool] = []
+    for index, tool in enumerate(top.list("tools")):
+        tools += decode_tools(top.inner(tool, f"tools[{index}]"))
     choice, named = _decode_choice(top)
     for wanted in top.list("include"):
         if wanted not in _LOSABLE:
@@ -75,7 +78,7 @@ def decode(document: Json, dropped: dict[str, None]) -> Conversation:
         model=top.text("model"),
         system=tuple(reader.system),
         turns=tuple(reader.turns),
-        tools=tools,
+        tools=tuple(tools),
         choice=choice,
         named_tool=named,
         parallel=top.flag("parallel_tool_calls"),
@@ -106,7 +109,11 @@ class _Reader:
             self._message(fields)
         elif kind == "function_call":
             self._said((_decode_call(fields),))
-        elif kind == "function_call_output":
+        elif kind == "custom_tool_call":
+            arguments = arguments_text({INPUT: fields.text("input")})
+            self._said((ToolCall(fields.text("call_id"), fields.text("name"), arguments),))
+            fields.close()
+        elif kind in ("function_call_output", "custom_tool_call_output"):
             result = _decode_result(fields)
             if self._after_result:
                 self.turns[-1] = Turn("user", (*self.turns[-1].parts, result))
@@ -152,7 +159,8 @@ def _decode_call(fields: Fields) -> ToolCall:
     arguments = fields.text("arguments")
     if arguments_object(arguments) is None:
         raise fields.cannot("arguments")
-    call = ToolCall(fields.text("call_id"), fields.text("name"), arguments or "{}")
+    name = joined(fields.text("namespace"), fields.text("name"))
+    call = ToolCall(fields.text("call_id"), name, arguments or "{}")
     fields.close()
     return call
 
@@ -164,7 +172,7 @@ def _decode_result(fields: Fields) -> ToolResult:
             raise fields.cannot("output")
         parts.append(part)
     result = ToolResult(fields.text("call_id"), tuple(parts))
-    fields.close(frozenset({"name"}))
+    fields.close(frozenset({"name", "namespace"}))
     return result
 
 
@@ -198,15 +206,6 @@ def _decode_file(fields: Fields) -> Document:
     return Document(data[match.end() :], fields.text("filename"))
 
 
-def _decode_tool(fields: Fields) -> Tool:
-    if fields.text("type") != "function":
-        raise fields.cannot("type")
-    empty: Json = {"type": "object", "properties": {}}
-    tool = Tool(fields.text("name"), fields.take("description"), fields.object("parameters") or empty, fields.flag("strict"))
-    fields.close(frozenset({"defer_loading", "allowed_callers", "output_schema"}), {"defer_loading": False})
-    return tool
-
-
 def _decode_choice(top: Fields) -> tuple[Choice | None, str]:
     value = top.take("tool_choice")
     if value is None:
@@ -214,7 +213,7 @@ def _decode_choice(top: Fields) -> tuple[Choice | None, str]:
     if type(value) is str and value in _CHOICES:
         return _CHOICES[value], ""
     fields = top.inner(value, "tool_choice")
-    if fields.text("type") != "function":
+    if fields.text("type") not in ("function", "custom"):
         raise fields.cannot("type")
     name = fields.text("name")
     fields.close()
@@ -258,6 +257,8 @@ def encode(conversation: Conversation, dropped: dict[str, None], max_output_toke
         "parallel_tool_calls": conversation.parallel if conversation.tools else None,
     }
     document.update((field, value) for field, value in given.items() if value is not None)
+    if any(isinstance(part, ToolCall) and part.signature for turn in conversation.turns for part in turn.parts):
+        dropped["messages.tool_calls.thought_signature"] = None
     if conversation.top_k is not None:
         dropped["top_k"] = None
     if conversation.tools:

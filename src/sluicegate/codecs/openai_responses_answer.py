@@ -22,6 +22,7 @@ from sluicegate.codecs.conversation import (
     Thought,
 )
 from sluicegate.codecs.events import counted, document_of, invalid, message_of
+from sluicegate.codecs.openai_responses_tools import custom_input
 from sluicegate.core.dialect import Json
 from sluicegate.core.event import Event, sse, whole
 from sluicegate.core.usage import Usage
@@ -201,7 +202,7 @@ _FORMS = {
     ),
 }
 _MORE: dict[str, Json] = {"output_text": {"annotations": [], "logprobs": []}}
-_IDS = {"message": "msg", "reasoning": "rs", "function_call": "fc"}
+_IDS = {"message": "msg", "reasoning": "rs", "function_call": "fc", "custom_tool_call": "ctc"}
 
 
 def _fresh(item: Json) -> Json:
@@ -284,7 +285,9 @@ class StreamEncoder:
 
     def _call(self, out: list[Event], call: Called) -> None:
         self._close_text(out)
-        self._begin(out, {"type": "function_call", "call_id": call.id, "name": call.name, "arguments": ""})
+        kind, said = ("custom_tool_call", "input") if call.custom else ("function_call", "arguments")
+        item: Json = {"type": kind, "call_id": call.id, "name": call.name, said: ""}
+        self._begin(out, {**item, "namespace": call.namespace} if call.namespace else item)
         self._calls[call.slot] = len(self._items) - 1
         self._arguments[call.slot] = []
 
@@ -293,6 +296,8 @@ class StreamEncoder:
         if index is None:
             raise invalid()
         self._arguments[delta.slot].append(delta.text)
+        if self._items[index]["type"] == "custom_tool_call":
+            return  # its text stands inside the arguments, and is told once they are whole
         where = {"item_id": self._items[index]["id"], "output_index": index}
         self._tell(out, "response.function_call_arguments.delta", **where, delta=delta.text)
 
@@ -301,9 +306,15 @@ class StreamEncoder:
         self._close_text(out)
         for slot, index in self._calls.items():
             item = self._items[index]
-            item["arguments"] = arguments = "".join(self._arguments[slot]) or "{}"
+            arguments = "".join(self._arguments[slot]) or "{}"
             where = {"item_id": item["id"], "output_index": index}
-            self._tell(out, "response.function_call_arguments.done", **where, arguments=arguments)
+            if item["type"] == "custom_tool_call":
+                item["input"] = said = custom_input(arguments)
+                self._tell(out, "response.custom_tool_call_input.delta", **where, delta=said)
+                self._tell(out, "response.custom_tool_call_input.done", **where, input=said)
+            else:
+                item["arguments"] = arguments
+                self._tell(out, "response.function_call_arguments.done", **where, arguments=arguments)
             self._done(out, index)
         self._calls.clear()
 

@@ -1,6 +1,6 @@
 """Where client and target speak different dialects, two codecs meet in the canonical conversation."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -15,8 +15,9 @@ from sluicegate.codecs import (
     openai_responses,
     openai_responses_answer,
 )
-from sluicegate.codecs.conversation import Conversation, Delta, Ended
+from sluicegate.codecs.conversation import Conversation, Delta, Ended, Tool
 from sluicegate.codecs.events import UNEXPLAINED, message_of
+from sluicegate.codecs.openai_responses_tools import as_declared, declared
 from sluicegate.core.dialect import DialectName, Json
 from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.event import Event
@@ -78,9 +79,11 @@ _CODECS = {
 class AnswerTranslator:
     """One answer on its way back: the target's events in, the client's out. Streamed in, streamed out."""
 
-    def __init__(self, client: _Codec, target: _Codec) -> None:
+    def __init__(self, client: _Codec, target: _Codec, tools: Mapping[str, Tool]) -> None:
+        """`tools` are called in the answer otherwise than their client declared them."""
         self._decoder = target.decoder()
         self._client = client
+        self._tools = tools
         self._encoder: _Encoder | None = None
         self._over = False
 
@@ -94,7 +97,7 @@ class AnswerTranslator:
                 self._encoder = self._client.stream() if event.framed else self._client.whole()
             deltas = self._decoder.feed(event)
             self._over = any(isinstance(delta, Ended) for delta in deltas)
-            out += self._encoder.feed(deltas)
+            out += self._encoder.feed(as_declared(deltas, self._tools) if self._tools else deltas)
         return out
 
     def flush(self) -> list[Event]:
@@ -108,6 +111,7 @@ class Translation:
     def __init__(self, client: _Codec, target: _Codec) -> None:
         self._client = client
         self._target = target
+        self._tools: Mapping[str, Tool] = {}
         self.dropped: tuple[str, ...] = ()
         """The knobs of the last request that the target's dialect has no word for, by name, in the client's words."""
 
@@ -122,6 +126,7 @@ class Translation:
         """
         dropped: dict[str, None] = {}
         conversation = self._client.decode(document, dropped)
+        self._tools = declared(conversation.tools)
         streamed = conversation.stream if stream is None else stream
         said = msgspec.structs.replace(conversation, model=model, stream=streamed)
         translated = self._target.encode(said, dropped, max_output_tokens)
@@ -130,7 +135,7 @@ class Translation:
 
     def answer(self) -> AnswerTranslator:
         """A translator for one answer."""
-        return AnswerTranslator(self._client, self._target)
+        return AnswerTranslator(self._client, self._target, self._tools)
 
     def rejected(self, status: int, body: bytes) -> tuple[int, str]:
         """What to tell the client of the target's error answer: its status, and its message without the target's framing."""

@@ -39,7 +39,7 @@ def test_what_a_later_system_message_says_stays_where_it_stands() -> None:
     ("fields", "field"),
     [
         ({"input": [{"role": "tool", "content": "x"}]}, "input[0].role"),
-        ({"input": [{"type": "custom_tool_call", "input": "x"}]}, "input[0].type"),
+        ({"input": [{"type": "mcp_call", "name": "x"}]}, "input[0].type"),
         ({"input": [{"type": "function_call", "arguments": "[1]"}]}, "input[0].arguments"),
         ({"input": [{"role": "system", "content": [{"type": "input_image", "image_url": "x"}]}]}, "input[0].content"),
         (
