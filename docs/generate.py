@@ -109,7 +109,7 @@ MEANINGS: dict[str, str] = {
     "AuthSpec.scope": "Of kinds `entra` and `google`: what the token is for.",
     "AuthSpec.federated": "Of kind `entra`: the credential is a federated token (workload identity) and no secret.",
     "AuthSpec.service": "Of kind `aws`: the service that signatures name.",
-    "ProviderSpec.paths": "Per dialect, `whole` and where it differs `stream`: the path behind the base URL with `{model}`.",
+    "ProviderSpec.paths": "Per dialect `whole`, and `stream` where it differs: the path behind the base URL.",
     "ProviderSpec.query": "Added to every address (`api-version`).",
     "ProviderSpec.auth": "How it knows the gateway; unless given, the usual header of each dialect.",
     "ProviderSpec.client_headers": "The client's own headers that go on to it.",

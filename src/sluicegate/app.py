@@ -12,8 +12,9 @@ from typing import Any
 
 from sluicegate import __version__
 from sluicegate.audit.log import AuditLog, act_now
-from sluicegate.core.dialect import Bounds
+from sluicegate.core.dialect import Answers, Bounds, DialectName
 from sluicegate.core.identity import UseCase
+from sluicegate.dialects.bedrock_converse import BedrockConverse
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
@@ -172,7 +173,8 @@ class Gateway:
         ledger = Ledger(self._spent, entries=settings.limits.rate_entries, grace=2 * settings.audit.commit_timeout)
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
         stored = StoredAnswers(self.database, self.writer, settings.upstream.stored_days)
-        call = Call(self.providers, self._dialects, self._standing, settings.upstream, own_answers(self.catalog), stored)
+        answers: dict[DialectName, Answers] = {**self._dialects, DialectName.BEDROCK_CONVERSE: BedrockConverse()}
+        call = Call(self.providers, answers, self._standing, settings.upstream, own_answers(self.catalog), stored)
         return Pipeline(
             (
                 Authenticate(self.keyring),

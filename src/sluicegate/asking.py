@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sluicegate.codecs.translate import Translation
-from sluicegate.core.dialect import MODEL_IN_ADDRESS, Dialect, DialectName
+from sluicegate.core.dialect import MODEL_IN_ADDRESS, Answers, DialectName
 from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.exchange import Exchange, encode
 from sluicegate.core.provider import Request, Target
@@ -16,7 +16,7 @@ class Asking:
 
     __slots__ = ("_dialects", "_exchange", "_shown", "dropped", "usage")
 
-    def __init__(self, exchange: Exchange, dialects: Mapping[DialectName, Dialect]) -> None:
+    def __init__(self, exchange: Exchange, dialects: Mapping[DialectName, Answers]) -> None:
         self._exchange = exchange
         self._dialects = dialects
         self.usage: bool | None = None

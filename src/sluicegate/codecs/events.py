@@ -40,7 +40,7 @@ def counted(report: Any, field: str) -> int | None:
 
 
 def message_of(document: Any) -> str:
-    """What an error body says to people: `error.message` in both dialects, cut to a bound."""
-    error = document.get("error") if type(document) is dict else None
+    """What an error body says to people: `error.message`, or `message` (Bedrock), cut to a bound."""
+    error = document.get("error", document) if type(document) is dict else None
     message = error.get("message") if type(error) is dict else error
     return message[:_LONGEST_MESSAGE] if type(message) is str and message else UNEXPLAINED

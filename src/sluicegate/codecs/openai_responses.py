@@ -1,7 +1,8 @@
 """Responses requests, to and from the canonical conversation.
 
 Source: the types of openai-python. `Conversation` that this dialect cannot say: stop sequences. Dropped, and named: `top_k`,
-`is_error` of a tool result, and Gemini's signatures of calls. Reasoning in a history is bound to the model that wrote it and is dropped, named.
+`is_error` of a tool result, and Gemini's signatures of calls. Reasoning in a history is bound to the model that wrote it and
+is dropped, named.
 """
 
 from collections.abc import Iterable

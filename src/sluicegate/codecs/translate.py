@@ -8,6 +8,8 @@ import msgspec
 from sluicegate.codecs import (
     anthropic_answer,
     anthropic_messages,
+    bedrock_answer,
+    bedrock_converse,
     gemini,
     gemini_answer,
     openai_answer,
@@ -72,6 +74,13 @@ _CODECS = {
         gemini_answer.Decoder,
         gemini_answer.StreamEncoder,
         gemini_answer.WholeEncoder,
+    ),
+    DialectName.BEDROCK_CONVERSE: _Codec(
+        bedrock_converse.decode,
+        bedrock_converse.encode,
+        bedrock_answer.Decoder,
+        bedrock_answer.StreamEncoder,
+        bedrock_answer.WholeEncoder,
     ),
 }
 

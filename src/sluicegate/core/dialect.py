@@ -199,6 +199,24 @@ class SystemEdit(msgspec.Struct, frozen=True, gc=False):
         return self.injected or self.dropped > 0
 
 
+class Answers(Protocol):
+    """As much of a dialect as a provider must speak that no client does."""
+
+    name: DialectName
+
+    def ask_usage(self, document: Json) -> bool:
+        """See Dialect."""
+
+    def usage(self, event: Event, known: Usage) -> Usage:
+        """See Dialect."""
+
+    def finish(self, event: Event) -> str | None:
+        """See Dialect."""
+
+    def tool_calls(self, event: Event) -> Sequence[str]:
+        """See Dialect."""
+
+
 class Dialect(Protocol):
     """How one API's requests, answers and errors read."""
 
@@ -300,6 +318,6 @@ STORING = frozenset({DialectName.OPENAI_RESPONSES})
 """Dialects in which a provider keeps the answer unless `store` is false."""
 
 
-def restates(dialect: Dialect) -> TypeGuard[Restating]:
+def restates(dialect: Dialect | Answers) -> TypeGuard[Restating]:
     """Whether `dialect` is one of those."""
     return dialect.name in RESTATING

@@ -79,31 +79,35 @@ class EventStreamParser:
         self._left -= len(data)
         if self._left < 0:
             raise _invalid("longer than allowed")
-        buffer = self._buffer
-        buffer += data
+        self._buffer += data
         events: list[Event] = []
-        start = 0
-        while len(buffer) - start >= _PRELUDE.size:
-            total, headers, crc = _PRELUDE.unpack_from(buffer, start)
-            if crc32(memoryview(buffer)[start : start + 8]) != crc:
-                raise _invalid("damaged")
-            if headers > min(MAX_HEADERS, total - _LEAST) or total > self._max_event:
-                raise _invalid("beyond bounds")
-            if len(buffer) - start < total:
-                break
-            self._events_left -= 1
-            if self._events_left < 0:
-                raise _invalid("beyond bounds")
-            try:
-                events.append(_event(bytes(buffer[start : start + total]), headers))
-            except UpstreamError as error:
-                if not events:
-                    raise
-                self._failure = error
-                break
-            start += total
-        del buffer[:start]
+        try:
+            while (event := self._next()) is not None:
+                events.append(event)
+        except UpstreamError as error:
+            if not events:
+                raise
+            self._failure = error
         return events
+
+    def _next(self) -> Event | None:
+        """The first whole message of the buffer, taken out of it; None where it is not whole yet."""
+        buffer = self._buffer
+        if len(buffer) < _PRELUDE.size:
+            return None
+        total, headers, crc = _PRELUDE.unpack_from(buffer)
+        if crc32(buffer[:8]) != crc:
+            raise _invalid("damaged")
+        if headers > min(MAX_HEADERS, total - _LEAST) or total > self._max_event:
+            raise _invalid("beyond bounds")
+        if len(buffer) < total:
+            return None
+        self._events_left -= 1
+        if self._events_left < 0:
+            raise _invalid("beyond bounds")
+        message = bytes(buffer[:total])
+        del buffer[:total]
+        return _event(message, headers)
 
     def finish(self) -> Sequence[Event]:
         """The stream is over: nothing waits. Raises UpstreamError (UPSTREAM_TRUNCATED) in the middle of a message."""

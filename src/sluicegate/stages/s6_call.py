@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 from sluicegate.asking import Asking
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
-from sluicegate.core.dialect import STORING, Dialect, DialectName, restates
+from sluicegate.core.dialect import STORING, Answers, DialectName, restates
 from sluicegate.core.errors import UnsupportedFeature, UpstreamError, UpstreamRejected
 from sluicegate.core.event import Event, check_empty
 from sluicegate.core.exchange import Attempt, Exchange, Kept
@@ -69,7 +69,7 @@ class Call(Passive):
     def __init__(
         self,
         providers: Mapping[str, Provider],
-        dialects: Mapping[DialectName, Dialect],
+        dialects: Mapping[DialectName, Answers],
         standing: Standing,
         bounds: Upstream,
         own: Mapping[DialectName, Own] | None = None,
@@ -114,7 +114,7 @@ class Opened:
     def __init__(self, call: Call, exchange: Exchange) -> None:
         self._call = call
         self._exchange = exchange
-        self._dialect = exchange.dialect
+        self._dialect: Answers = exchange.dialect
         self._manager: AbstractAsyncContextManager[Answer] | None = None
         self._answer: Answer | None = None
         self._target: Target | None = None

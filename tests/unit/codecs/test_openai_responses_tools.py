@@ -24,7 +24,7 @@ def test_a_namespace_is_told_of_each_of_its_functions() -> None:
     [tool] = tools({"type": "namespace", "name": "crm", "description": "Customers.", "tools": [FIND]})
     assert (tool.name, tool.namespace, tool.description) == ("crm__find", "crm", "Customers.\n\nFinds.")
     [called] = as_declared([Called(0, "call_1", "crm__find")], declared([tool]))
-    assert called == Called(0, "call_1", "find", "crm")
+    assert called == Called(0, "call_1", "find", namespace="crm")
 
 
 def test_a_custom_tool_is_a_function_of_one_text() -> None:

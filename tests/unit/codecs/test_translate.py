@@ -14,6 +14,8 @@ from sluicegate.core.errors import UnsupportedFeature, UpstreamError
 from sluicegate.core.event import Event, frame
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "translation"
+NAMED = (DialectName.ANTHROPIC_MESSAGES, DialectName.OPENAI_RESPONSES)
+"""Dialects whose events have a name, the document's `type`."""
 OPENAI, ANTHROPIC, GEMINI = DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES, DialectName.GEMINI
 
 
@@ -57,7 +59,7 @@ def test_answers(path: Path) -> None:
     if "stream" in case:
         out: list[Event] = []
         for number, document in enumerate(case["stream"], 1):
-            one = event(document, named=case["target"] not in (OPENAI, GEMINI))
+            one = event(document, named=case["target"] in NAMED)
             one.last = case["target"] == GEMINI and number == len(case["stream"])
             out += answer.feed([one])
         assert [shown(one) for one in out] == case["translated"]
