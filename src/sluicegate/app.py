@@ -41,6 +41,7 @@ from sluicegate.providers.pool import Pool
 from sluicegate.providers.presence import present
 from sluicegate.providers.presets import resolve
 from sluicegate.providers.registry import providers
+from sluicegate.routing.cache import Cache
 from sluicegate.routing.catalog import Catalog
 from sluicegate.routing.checks import Checks
 from sluicegate.routing.explain import Explanation, explain
@@ -145,6 +146,7 @@ class Gateway:
         self.catalog = Catalog(self.database, credential)
         self.providers = providers(settings.upstream, self.pool)
         open_doors(policies.doors, self.pool, self.catalog.deployment, self.providers)
+        self.cache = Cache(settings.cache)
         self.prices = listing.book_for(settings.limits)
         self.metrics = Metrics()
         self.traces = Traces(self.writer)
@@ -174,7 +176,9 @@ class Gateway:
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
         stored = StoredAnswers(self.database, self.writer, settings.upstream.stored_days)
         answers: dict[DialectName, Answers] = {**self._dialects, DialectName.BEDROCK_CONVERSE: BedrockConverse()}
-        call = Call(self.providers, answers, self._standing, settings.upstream, own_answers(self.catalog), stored)
+        call = Call(
+            self.providers, answers, self._standing, settings.upstream, own_answers(self.catalog), stored, self.cache
+        )
         return Pipeline(
             (
                 Authenticate(self.keyring),
@@ -198,6 +202,12 @@ class Gateway:
         metrics.counter(
             "sluicegate_traces_dropped", "Trace rows that were dropped.", lambda: self.traces.dropped + writer.lost
         )
+        cache = self.cache
+        metrics.counter("sluicegate_cache_hits", "Answers that were given again.", lambda: cache.hits)
+        metrics.counter(
+            "sluicegate_cache_misses", "Answers that were looked for in the cache in vain.", lambda: cache.misses
+        )
+        metrics.gauge("sluicegate_cache_bytes", "What the answers that are kept take.", lambda: cache.bytes)
         state = self.policies.state
         metrics.gauge(
             "sluicegate_guardrails_stale",
@@ -226,7 +236,7 @@ class Gateway:
         checks = Checks(
             self.catalog.every, partial(present, self.pool), self._standing.health, self._settings.routing.check_seconds
         )
-        beside = (self.policies.watch(), self.rows.watch(), self._offer_ollama(), checks.run())
+        beside = (self.policies.watch(), self.rows.watch(), self.cache.watch(), self._offer_ollama(), checks.run())
         self._tasks = [asyncio.ensure_future(each) for each in beside]
 
     async def stop(self) -> None:

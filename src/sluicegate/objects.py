@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from sluicegate.core.dialect import ANSWERED_HERE, DialectName, Feature, SystemMode
-from sluicegate.core.identity import Classification, OverBudget, Period
+from sluicegate.core.identity import CacheMode, Classification, OverBudget, Period
 from sluicegate.core.provider import AuthKind, ClientHeader, Place, Quirk
 
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -68,6 +68,15 @@ class TeamSpec(Section):
     budgets: tuple[BudgetSpec, ...] = ()
 
 
+class CacheSpec(Section):
+    """Which answers of a use case are kept to be given again; none of one that is `sensitive`."""
+
+    mode: CacheMode = CacheMode.OFF
+    """`off`, or `exact`: those to the same document."""
+    ttl_seconds: Annotated[int, Field(gt=0, le=2_592_000)] = 3_600
+    """How long an answer may be given again."""
+
+
 class UseCaseSpec(Section):
     """The approved binding that a virtual key carries."""
 
@@ -90,6 +99,7 @@ class UseCaseSpec(Section):
     """What this use case calls a model, to the name of the model, which must be allowed."""
     over_budget: OverBudget = OverBudget.REFUSE
     """What becomes of a request that a budget in money or tokens does not cover: `refuse`, or `on_prem`."""
+    cache: CacheSpec = CacheSpec()
     rate: RateSpec = RateSpec()
     active: bool = True
     own_credentials: bool = False

@@ -237,6 +237,19 @@ class Routing(Section):
     """How often it is looked whether anybody is at the addresses of deployments on the premises; 0: never."""
 
 
+class Cache(Section):
+    """Answers kept in memory to be given again, for use cases that ask for it."""
+
+    max_entries: Count = 10_000
+    """Answers kept; beyond any of these bounds the one given longest ago is forgotten."""
+    max_bytes: Bytes = 64 * 1024 * 1024
+    """What all of them may take."""
+    max_answer_bytes: Bytes = 1024 * 1024
+    """Of one answer; a longer one is not kept."""
+    sweep_seconds: Seconds = 60
+    """How often those whose time is over are forgotten, so that none stays in memory for longer than this beyond it."""
+
+
 class Traces(Section):
     """One row per exchange, written off the path."""
 
@@ -281,6 +294,7 @@ class Settings(Section):
     dlp: Dlp = Dlp()
     upstream: Upstream = Upstream()
     routing: Routing = Routing()
+    cache: Cache = Cache()
     traces: Traces = Traces()
     logging: Logging = Logging()
     metrics: Metrics = Metrics()

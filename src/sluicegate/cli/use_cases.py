@@ -6,6 +6,7 @@ import typer
 from sqlalchemy import Connection, select
 
 from sluicegate.cli.office import office, table
+from sluicegate.identity.use_cases import caching
 from sluicegate.store import tables
 
 app = typer.Typer(help="Use cases.", no_args_is_help=True)
@@ -30,12 +31,13 @@ def list_use_cases() -> None:
             row["classification"],
             ",".join(row["models"]),
             row["guardrail"],
+            "off" if (kept := caching(row)) is None else kept.mode.value,
             "active" if row["active"] else "inactive",
             row["origin"],
         )
         for row in rows
     ]
-    header = ("ORGANISATION", "TEAM", "NAME", "VERSION", "CLASSIFICATION", "MODELS", "GUARDRAIL", "STATE", "ORIGIN")
+    header = ("ORGANISATION", "TEAM", "NAME", "VERSION", "CLASSIFICATION", "MODELS", "GUARDRAIL", "CACHE", "STATE", "ORIGIN")
     table(header, lines)
 
 

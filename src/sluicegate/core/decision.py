@@ -67,6 +67,7 @@ class Reason(StrEnum):
     NO_PERMITTED_ROUTE = "no_permitted_route"
     CIRCUIT_OPEN = "circuit_open"
     # s6_call
+    CACHE_HIT = "cache_hit"
     CAPACITY_EXHAUSTED = "capacity_exhausted"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_TIMEOUT = "upstream_timeout"

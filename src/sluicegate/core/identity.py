@@ -36,6 +36,23 @@ class OverBudget(StrEnum):
     """It goes to deployments on the premises, as far as the budget covers those."""
 
 
+class CacheMode(StrEnum):
+    """Which earlier answers of a use case may be given again."""
+
+    OFF = "off"
+    EXACT = "exact"
+    """Those to the same document."""
+
+
+class Caching(msgspec.Struct, frozen=True):
+    """How answers of a use case are kept to be given again."""
+
+    mode: CacheMode
+    """Never `off`: a use case without a cache has no Caching."""
+    ttl_seconds: int
+    """How long an answer may be given again after it was made."""
+
+
 class Budget(msgspec.Struct, frozen=True):
     """A bound on what a scope may spend in a period; None does not bound that unit."""
 
@@ -82,6 +99,8 @@ class UseCase(msgspec.Struct, frozen=True, kw_only=True):
     aliases: Mapping[str, str] = {}
     """What the use case calls a model, to the model's name."""
     over_budget: OverBudget = OverBudget.REFUSE
+    cache: Caching | None = None
+    """None where no answer is kept; so for sensitive data, whatever was asked for."""
     active: bool = True
     """Whether it may be used at all; its keys are kept, and refused, while it may not."""
     own_credentials: bool = False

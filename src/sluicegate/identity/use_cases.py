@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from sluicegate.core.dialect import Feature, SystemMode
-from sluicegate.core.identity import Classification, OverBudget, RateLimit, UseCase
+from sluicegate.core.identity import CacheMode, Caching, Classification, OverBudget, RateLimit, UseCase
 
 NOTHING = re.compile(r"(?!)")
 UNITS = ("requests_per_minute", "tokens_per_minute", "concurrent")
@@ -39,9 +39,19 @@ def use_case(row: Mapping[str, Any] | RowMapping) -> UseCase:
         regions=tuple(row["regions"]),
         aliases=row["aliases"],
         over_budget=OverBudget(row["over_budget"]),
+        cache=caching(row),
         active=row["active"],
         own_credentials=bool(row["own_credentials"]),
     )
+
+
+def caching(row: Mapping[str, Any] | RowMapping) -> Caching | None:
+    """How the answers of a use case are kept, from its row; None where none is: sensitive data never is."""
+    given = row["cache"]
+    mode = CacheMode(given.get("mode", CacheMode.OFF))
+    if mode is CacheMode.OFF or row["classification"] == Classification.SENSITIVE:
+        return None
+    return Caching(mode, given["ttl_seconds"])
 
 
 def wildcards(names: Iterable[str]) -> re.Pattern[str]:

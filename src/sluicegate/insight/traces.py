@@ -128,7 +128,7 @@ def _detail(decisions: Sequence[tuple[str, Decision]], attempts: Sequence[Attemp
     found = [
         (stage, decision.verdict, decision.reason, decision.detail)
         for stage, decision in decisions
-        if decision.verdict is not ALLOW
+        if decision.verdict is not ALLOW or decision.reason is Reason.CACHE_HIT
     ]
     return _said(found, attempts)
 

@@ -23,6 +23,8 @@ from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Refusal
 from sluicegate.providers.ready import Ready
 from sluicegate.providers.refusal import status_of
+from sluicegate.routing.cache import Cache
+from sluicegate.routing.cached import Again
 from sluicegate.routing.failures import Failures, asked, elsewhere, throttled
 from sluicegate.routing.health import Health
 from sluicegate.routing.retries import Retries
@@ -74,14 +76,18 @@ class Call(Passive):
         bounds: Upstream,
         own: Mapping[DialectName, Own] | None = None,
         stored: Stored | None = None,
+        cache: Cache | None = None,
     ) -> None:
-        """`own` gives what the gateway answers by itself; `stored` remembers whose an answer is that a provider keeps."""
+        """`own` gives what the gateway answers by itself; `stored` remembers whose an answer is that a provider keeps, and
+        `cache` what was answered before, where a use case says so.
+        """
         self.stored = stored
         self.providers = providers
         self.dialects = dialects
         self.health, self.scores, self.retries, self.capacity = standing
         self.bounds = bounds
         self.own = own or {}
+        self._again = None if cache is None else Again(cache, (DROPPED_HEADER,))
 
     def open(self, exchange: Exchange) -> AbstractAsyncContextManager[Answer]:
         """The answer of the first target of `exchange.route` that gives one; its events are in the client's dialect.
@@ -91,6 +97,9 @@ class Call(Passive):
         """
         if not exchange.route and exchange.dialect.name in self.own:
             return Ready(self.own[exchange.dialect.name](exchange))
+        caching = exchange.grant.use_case.cache
+        if caching is not None and self._again is not None:
+            return self._again.open(exchange, caching, partial(Opened, self, exchange))
         return Opened(self, exchange)
 
 

@@ -23,7 +23,7 @@ from sluicegate.store.database import DatabaseError, database_url, open_engine, 
 
 log = logging.getLogger(__name__)
 
-VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+VERSIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 """Every version of the schema, oldest first; the last is the one this program needs."""
 MIGRATIONS = Path(__file__).parent / "migrations"
 MIGRATION_LOCK = 0x5C1C_0003

@@ -101,6 +101,7 @@ use_case = Table(
     Column("regions", JSON, nullable=False, default=list),
     Column("aliases", JSON, nullable=False, default=dict),
     Column("over_budget", String(8), nullable=False, default="refuse"),
+    Column("cache", JSON, nullable=False, default=dict),
     Column("rate", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
     Column("own_credentials", Boolean, nullable=True),

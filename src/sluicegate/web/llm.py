@@ -27,7 +27,14 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 AsgiSend = Callable[[dict[str, Any]], Awaitable[None]]
 
-ASKED = (*credentials.HEADERS, "user-agent", "traceparent", "x-sluicegate-session", *(name.value for name in ClientHeader))
+ASKED = (
+    *credentials.HEADERS,
+    "user-agent",
+    "traceparent",
+    "cache-control",
+    "x-sluicegate-session",
+    *(name.value for name in ClientHeader),
+)
 """The headers that the stages and the audit log ask for; clients send four times as many, and these alone go on."""
 KEY_HEADER = "x-sluicegate-key"
 """A virtual key in the path says what this header would."""

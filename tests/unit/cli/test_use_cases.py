@@ -4,9 +4,9 @@ from tests.support.installation import Installation
 def test_the_list(installation: Installation) -> None:
     header, line = installation.run("use-cases", "list").output.splitlines()
     assert header.split() == [
-        *("ORGANISATION", "TEAM", "NAME", "VERSION", "CLASSIFICATION", "MODELS", "GUARDRAIL", "STATE", "ORIGIN")
+        *("ORGANISATION", "TEAM", "NAME", "VERSION", "CLASSIFICATION", "MODELS", "GUARDRAIL", "CACHE", "STATE", "ORIGIN")
     ]
-    assert line.split() == ["default", "demo", "demo", "1", "internal", "demo*,ollama/*", "default", "active", "demo"]
+    assert line.split() == ["default", "demo", "demo", "1", "internal", "demo*,ollama/*", "default", "off", "active", "demo"]
 
 
 def test_what_is_declared_no_longer_is_inactive(fresh: Installation) -> None:
@@ -17,6 +17,6 @@ def test_what_is_declared_no_longer_is_inactive(fresh: Installation) -> None:
     fresh.start()
     fresh.write(declared)
     fresh.start()
-    assert "acme          t     c     1        internal        m               default    inactive  retired" in (
+    assert "acme          t     c     1        internal        m               default    off    inactive  retired" in (
         fresh.run("use-cases", "list").output
     )

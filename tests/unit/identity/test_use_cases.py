@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from sluicegate.core.dialect import Feature, SystemMode
-from sluicegate.core.identity import Classification, RateLimit
+from sluicegate.core.identity import CacheMode, Caching, Classification, RateLimit
 from sluicegate.identity.use_cases import lower, use_case, wildcards
 
 ROW: dict[str, Any] = {
@@ -22,11 +22,12 @@ ROW: dict[str, Any] = {
     "tools": ["read_*"],
     "networks": ["10.0.0.0/8", "fd00::/8"],
     "guardrail": "default",
+    "regions": ["eu-*"],
+    "aliases": {"fast": "gpt-5"},
+    "over_budget": "on_prem",
+    "cache": {},
     "active": False,
     "own_credentials": True,
-    "regions": [],
-    "aliases": {},
-    "over_budget": "refuse",
 }
 
 
@@ -66,6 +67,16 @@ def test_special_characters_are_characters() -> None:
     assert wildcards(["a.c"]).fullmatch("abc") is None
     assert wildcards(["a|b"]).fullmatch("a") is None
     assert wildcards(["a|b"]).fullmatch("a|b")
+
+
+def test_answers_are_kept_where_that_is_asked_for_and_never_of_sensitive_data() -> None:
+    exact = {"mode": "exact", "ttl_seconds": 60}
+    for classification in Classification:
+        row = {**ROW, "classification": classification.value}
+        assert use_case(row).cache is None
+        assert use_case({**row, "cache": {**exact, "mode": "off"}}).cache is None
+        kept = use_case({**row, "cache": exact}).cache
+        assert kept == (None if classification is Classification.SENSITIVE else Caching(CacheMode.EXACT, 60))
 
 
 def test_the_lower_bound_counts() -> None:

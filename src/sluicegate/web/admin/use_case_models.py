@@ -7,7 +7,7 @@ from pydantic import Field, field_validator
 
 from sluicegate.core.dialect import Feature, SystemMode
 from sluicegate.core.identity import Classification, OverBudget
-from sluicegate.objects import Name, RateSpec, Section, Wildcard
+from sluicegate.objects import CacheSpec, Name, RateSpec, Section, Wildcard
 from sluicegate.web.admin.models import Id, Owned, Page, Prompt, Text, Wildcards
 
 Networks = Annotated[tuple[str, ...], Field(max_length=1_000)]
@@ -30,6 +30,7 @@ class UseCaseChange(Section):
     regions: Regions = ()
     aliases: Aliases = {}
     over_budget: OverBudget = OverBudget.REFUSE
+    cache: CacheSpec = CacheSpec()
     rate: RateSpec = RateSpec()
     active: bool = True
     own_credentials: bool = False
@@ -73,6 +74,7 @@ class UseCase(Owned):
     regions: list[str]
     aliases: dict[str, str]
     over_budget: OverBudget
+    cache: CacheSpec
     rate: RateSpec
     active: bool
     own_credentials: bool | None

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from sluicegate.core.identity import OverBudget
+from sluicegate.core.identity import CacheMode, OverBudget
 from sluicegate.web.admin import use_case_models
 
 
@@ -19,13 +19,18 @@ def test_templates_are_text() -> None:
         assert use_case_models.UseCaseChange(purpose=text).purpose == text
 
 
-@pytest.mark.parametrize("wrong", [{"regions": ["a b"]}, {"aliases": {"a b": "c"}}, {"over_budget": "cloud"}], ids=repr)
+@pytest.mark.parametrize(
+    "wrong",
+    [{"regions": ["a b"]}, {"aliases": {"a b": "c"}}, {"over_budget": "cloud"}, {"cache": {"mode": "exact", "ttl": 1}}],
+    ids=repr,
+)
 def test_what_routing_is_not_told(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         use_case_models.UseCaseChange.model_validate(wrong)
 
 
 def test_what_routing_is_told() -> None:
-    told = {"regions": ["eu-*"], "aliases": {"fast": "gpt-5-mini"}, "over_budget": "on_prem"}
+    told = {"regions": ["eu-*"], "aliases": {"fast": "gpt-5-mini"}, "over_budget": "on_prem", "cache": {"mode": "exact"}}
     change = use_case_models.UseCaseChange.model_validate(told)
+    assert (change.cache.mode, change.cache.ttl_seconds) == (CacheMode.EXACT, 3_600)
     assert (change.regions, change.over_budget) == (("eu-*",), OverBudget.ON_PREM)
