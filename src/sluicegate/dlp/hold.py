@@ -46,13 +46,6 @@ class _Held(msgspec.Struct, Generic[C], gc=False):
     size: int
 
 
-class _Fresh(msgspec.Struct, gc=False):
-    """What has come of a channel's text and was not looked at yet, and where in the text it ends."""
-
-    end: int
-    texts: list[str]
-
-
 class Holder(ABC, Generic[C]):
     """Holds events until their channels have decided about their texts."""
 
@@ -85,7 +78,8 @@ class Holder(ABC, Generic[C]):
 
     def _hold(self, events: Sequence[tuple[Event, Sequence[Piece]]]) -> None:
         """Have events wait for their texts; what they bring together of one text is looked at in one go."""
-        fresh: dict[C, _Fresh] = {}
+        fresh: dict[C, str] = {}
+        alone = len(events) == 1
         for event, pieces in events:
             placed = []
             # of an answer that is not streamed nothing follows, so each of its texts is judged once, as a whole
@@ -93,25 +87,25 @@ class Holder(ABC, Generic[C]):
             for piece in pieces:
                 text = piece.text
                 channel = self._channels.get((piece.channel, piece.json))
-                if text:
-                    if channel is None or channel.final:
-                        channel = self._channels[piece.channel, piece.json] = self._open(piece)
-                    new = fresh.get(channel)
-                    if new is None:
-                        new = fresh[channel] = _Fresh(channel.length, [])
-                    start = new.end
-                    new.end = end = start + len(text)
-                    new.texts.append(text)
-                    placed.append((channel, piece, start, end))
-                over = (whole or (piece.again and event.framed)) if text else piece.again
-                if over and channel is not None and not channel.final:
-                    last = fresh.pop(channel, None)
-                    self._advance(channel, "".join(last.texts) if last else "", final=True)
+                if not text:
+                    if piece.again and channel is not None and not channel.final:
+                        self._advance(channel, fresh.pop(channel, ""), final=True)
+                    continue
+                if channel is None or channel.final:
+                    channel = self._channels[piece.channel, piece.json] = self._open(piece)
+                before = fresh.pop(channel, "")
+                start = channel.length + len(before)
+                placed.append((channel, piece, start, start + len(text)))
+                final = whole or (piece.again and event.framed)
+                if final or alone:
+                    self._advance(channel, before + text, final=final)
+                else:
+                    fresh[channel] = before + text
             size = len(event.raw) if event.framed else 0
             self._held.append(_Held(event, placed, size))
             self._held_bytes += size
-        for channel, new in fresh.items():
-            self._advance(channel, "".join(new.texts), final=False)
+        for channel, text in fresh.items():
+            self._advance(channel, text, final=False)
 
     def _release(self, leaving: list[Event]) -> None:
         waiting = self._held
