@@ -82,9 +82,11 @@ def phone_trunk(text: str) -> bool:
 
 
 def phone_nanp(text: str) -> bool:
-    """North American numbering plan: area code [2-9]XX and not N11, then 7 digits."""
+    """North American numbering plan: area code [2-9]XX and not N11, then 7 digits that do not begin with 0 (nor, if given
+    out, with 1, as people's inventions do).
+    """
     digits = "".join(char for char in text.partition("x")[0] if char.isdigit())[-10:]
-    return digits[1:3] != "11" and len(set(digits)) > 2
+    return digits[1:3] != "11" and digits[3] != "0" and len(set(digits)) > 2
 
 
 def phone_of(jurisdiction: str) -> Validator:
