@@ -18,16 +18,18 @@ from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.vault import Vault
 from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s7_inspect_response import InspectResponse
+from tests.support import responses
 from tests.support.exchanges import grant
 from tests.support.guardrails import CARD, EMAIL, IBAN, SSN, passed, written
 
-CHAT, MESSAGES = OpenAIChat(), AnthropicMessages()
+CHAT, MESSAGES, RESPONSES = OpenAIChat(), AnthropicMessages(), OpenAIResponses()
 DONE = b"[DONE]"
 FOUND = "{card: redact, ssn: redact, iban: redact, email: redact}"
 BLOCKED = "{card: block, ssn: {action: block, count: 2, below: redact}, iban: redact, email: alert}"
@@ -77,7 +79,19 @@ def messages(text: str, arguments: str, places: list[int]) -> list[Event]:
     return [*events, sse({"type": "message_stop"}, "message_stop")]
 
 
+def restated(text: str, arguments: str, places: list[int]) -> list[Event]:
+    """The same of the Responses API, which says each text again and again."""
+    events: list[Event] = []
+    for event in responses.events([responses.message(text), responses.call("call_1", "f", arguments)], width=10**6):
+        delta = event.get("delta")
+        told = [event] if delta is None else [{**event, "delta": part} for part in cut(delta, places)]
+        events += [sse(each, each["type"]) for each in told]
+    return events
+
+
 def body(dialect: Dialect, text: str, arguments: str) -> list[Event]:
+    if dialect is RESPONSES:
+        return [whole(responses.response([responses.message(text), responses.call("call_1", "f", arguments)]))]
     if dialect is CHAT:
         call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments}}
         return [whole({"choices": [{"index": 0, "message": {"content": text, "tool_calls": [call]}}]})]
@@ -89,16 +103,22 @@ def answer(dialect: Dialect, text: str, arguments: str, places: list[int] | None
     """Streamed and cut, or (None) in one body."""
     if places is None:
         return body(dialect, text, arguments)
+    if dialect is RESPONSES:
+        return restated(text, arguments, places)
     return chat(text, arguments, places) if dialect is CHAT else messages(text, arguments, places)
 
 
 def said(dialect: Dialect, events: Sequence[Event]) -> tuple[str, Any]:
-    """The text and the arguments that a client reads."""
+    """The text and the arguments that a client reads; what it reads again is the same."""
     texts = {"text": "", "arguments": ""}
     for each in events:
         each.told = None
         for piece in dialect.pieces(each):
-            texts["arguments" if piece.json else "text"] += piece.text
+            kind = "arguments" if piece.json else "text"
+            if piece.again and texts[kind]:
+                assert texts[kind] == piece.text
+            else:
+                texts[kind] += piece.text
     return texts["text"], json.loads(texts["arguments"])
 
 
@@ -106,7 +126,7 @@ VALUES = st.sampled_from([CARD, SSN, IBAN, EMAIL])
 PARTS = st.sampled_from([" ", ", ", " and ", "<", "<CARD_", "4111", "é", '"', "\\"])
 TEXTS = st.lists(VALUES | PARTS | st.text(max_size=5), max_size=9)
 PLACES = st.none() | st.lists(st.integers(0, 10_000), max_size=30)
-DIALECTS = st.sampled_from([CHAT, MESSAGES])
+DIALECTS = st.sampled_from([CHAT, MESSAGES, RESPONSES])
 
 
 @settings(deadline=None, max_examples=150)
@@ -116,6 +136,7 @@ def test_where_nothing_is_done_every_byte_leaves_at_once(
 ) -> None:
     async def run() -> dict[str, object]:
         made, stage = exchange(dialect, policy), InspectResponse(policies(), Dlp(), Vault(1, 1))
+        made.document = {}
         guard = stage.guard(made)
         assert guard is not None
         for each in answer(dialect, text, json.dumps({"a": argument}), places):
@@ -128,6 +149,7 @@ def test_where_nothing_is_done_every_byte_leaves_at_once(
 
     async def enforced() -> dict[str, object]:
         made, stage = exchange(dialect, "enforce"), InspectResponse(policies(), Dlp(), Vault(1, 1))
+        made.document = {}
         guard = stage.guard(made)
         assert guard is not None
         await passed(guard, answer(dialect, text, json.dumps({"a": argument}), places))
@@ -143,6 +165,9 @@ def counts(made: Exchange) -> dict[str, object]:
 
 
 def request(dialect: Dialect, text: str, argument: str) -> dict[str, Any]:
+    if dialect is RESPONSES:
+        made = responses.call("call_1", "f", {"a": argument})
+        return {"model": "m", "input": [{"role": "user", "content": text}, made]}
     if dialect is CHAT:
         call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": json.dumps({"a": argument})}}
         said: list[dict[str, Any]] = [{"role": "user", "content": text}, {"role": "assistant", "tool_calls": [call]}]
@@ -153,6 +178,8 @@ def request(dialect: Dialect, text: str, argument: str) -> dict[str, Any]:
 
 def of(dialect: Dialect, document: dict[str, Any]) -> tuple[str, str]:
     """The text and the argument of a request."""
+    if dialect is RESPONSES:
+        return document["input"][0]["content"], json.loads(document["input"][1]["arguments"])["a"]
     first, second = document["messages"]
     if dialect is CHAT:
         return first["content"], json.loads(second["tool_calls"][0]["function"]["arguments"])["a"]
@@ -179,7 +206,7 @@ def test_what_left_as_a_placeholder_comes_back_wherever_the_answer_is_cut(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("dialect", [CHAT, MESSAGES])
+@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES])
 async def test_every_offset(dialect: Dialect) -> None:
     text, argument = f"to {EMAIL}: {CARD}", f'"{CARD}"\n'
     for place in range(60):
@@ -202,7 +229,7 @@ GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "tokenising").glob("*.js
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 async def test_golden(path: Path) -> None:
     case = json.loads(path.read_text(encoding="utf-8"))
-    dialect: Dialect = CHAT if case["dialect"] == "openai_chat" else MESSAGES
+    dialect = next(each for each in (CHAT, MESSAGES, RESPONSES) if each.name == case["dialect"])
     vault, made = Vault(1, 1), exchange(dialect, "tokenise")
     del made.policy_version  # the stage writes it
     made.document = case["request"]

@@ -14,6 +14,8 @@ from sluicegate.core.errors import UpstreamError
 from sluicegate.core.event import Event
 from sluicegate.core.stage import Guard
 
+_NOTHING: frozenset[str] = frozenset()
+
 
 class _Said(msgspec.Struct, gc=False):
     """One text of the answer: what came of it, what of it has left, and whether it is whole."""
@@ -38,16 +40,17 @@ class Restated:
     What is said again and differs is a text of its own. Raises UpstreamError for a text that goes on after its end.
     """
 
-    def __init__(self, guard: Guard, dialect: Restating, sent: Json | None, *, bound: bool = False) -> None:
-        """`sent`: the request, of which what is repeated is not judged again (None: it is).
+    def __init__(self, guard: Guard, dialect: Restating, sent: Json, *, judging: bool = True, bound: bool = False) -> None:
+        """Where the guard is `judging`, it does not see again what the answer repeats of the request, `sent`.
 
         `bound`: the system prompt is the gateway's, and not repeated to the client.
         """
         self._guard = guard
         self._dialect = dialect
         self._sent = sent
+        self._judging = judging
         self._bound = bound
-        self._seals = sent is None or dialect.seals(sent)
+        self._seals = dialect.seals(sent)
         self._texts: dict[tuple[str, bool], _Said] = {}
         self._kept: dict[int, _Kept] = {}
 
@@ -72,7 +75,8 @@ class Restated:
             return
         kept = _Kept(event, [], [], [])
         endings: list[Piece] = []
-        echoed = () if self._sent is None or not any(piece.again for piece in pieces) else self._echoes(event)
+        repeats = self._judging and any(piece.again for piece in pieces)
+        echoed = frozenset(self._dialect.echoed(event, self._sent)) if repeats else _NOTHING
         for piece in pieces:
             if not piece.text:
                 continue
@@ -100,10 +104,6 @@ class Restated:
             kept.first.append((said, piece))
         pieces[:] = [*(piece for _, piece in kept.first), *endings]
         self._kept[id(event)] = kept
-
-    def _echoes(self, event: Event) -> Sequence[str]:
-        assert self._sent is not None
-        return list(self._dialect.echoed(event, self._sent))
 
     def _apart(self, piece: Piece) -> _Said:
         """A text that is not what came before under its name: another name, and a text of its own."""

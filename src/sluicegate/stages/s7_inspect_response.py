@@ -59,7 +59,10 @@ class InspectResponse(Passive):
         if exchange.sealed_values:
             values = self._vault.open(owner_of(exchange), exchange.sealed_values)
             restoring = RestoreGuard(values, dialect, self._max_channels, self._max_held)
-            guards.append(Restated(restoring, dialect, None) if restates(dialect) else restoring)
+            if restates(dialect):
+                guards.append(Restated(restoring, dialect, exchange.document, judging=False))
+            else:
+                guards.append(restoring)
         return guards[0] if len(guards) == 1 else Chain(guards) if guards else None
 
     async def settle(self, exchange: Exchange) -> None:

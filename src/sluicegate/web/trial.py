@@ -4,7 +4,7 @@ For the playground and for commands. Nothing of it is called, recorded, logged o
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -143,6 +143,7 @@ class Trial:
         findings, complete = await self._located(policy.answer, spans, _paths(document, spans))
         made = _exchange(dialect, subject)
         made.policy_version = policy.version
+        made.document = {}
         made.decisions.append((stage.name, await stage.admit(made)))
         guard = stage.guard(made)
         left: Json | None = document
@@ -150,7 +151,9 @@ class Trial:
         try:
             if guard is not None:
                 guard.feed([event])
-                guard.flush()
+                rest = guard.flush()
+                if isinstance(rest, Awaitable):
+                    await rest
         except Denied:
             left = None
         await stage.settle(made)

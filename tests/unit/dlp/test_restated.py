@@ -200,10 +200,11 @@ async def test_reasoning_with_encrypted_content_is_never_rewritten(encrypted: bo
         await passed(whole_guard, [whole(body)])
 
 
-async def test_values_come_back_in_every_telling() -> None:
+@pytest.mark.parametrize("sent", [{}, {"include": ["reasoning.encrypted_content"]}])
+async def test_values_come_back_in_every_telling_but_of_a_thought_that_must_stay(sent: Any) -> None:
     restoring = RestoreGuard({"<CARD_1>": CARD}, DIALECT, 100, 1 << 20)
-    guard = Restated(restoring, DIALECT, None)
+    guard = Restated(restoring, DIALECT, sent, judging=False)
     item = responses.message("Yours is <CARD_1>, or <CARD_2>")
     told = texts(await passed(guard, [sse(event) for event in responses.events([item, responses.reasoning("Of <CARD_1>")])]))
     assert told["0.content.0.text"] == {f"Yours is {CARD}, or <CARD_2>"}
-    assert told["1.summary.0.text"] == {"Of <CARD_1>"}
+    assert told["1.summary.0.text"] == {"Of <CARD_1>" if sent else f"Of {CARD}"}
