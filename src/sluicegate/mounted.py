@@ -3,7 +3,7 @@
 What is not inspected is not mounted.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from sluicegate.core.arguments import Arguments
@@ -14,6 +14,7 @@ from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
+from sluicegate.dialects.gemini_models import GeminiModels
 from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dialects.openai_completions import OpenAICompletions
@@ -38,6 +39,8 @@ PATTERNS_HEADER = "x-sluicegate-model-patterns"
 
 _OPENAI_MODELS = OpenAIModels()
 _ANTHROPIC_MODELS = AnthropicModels()
+_GEMINI_MODELS = GeminiModels()
+_LISTS: tuple[Models, ...] = (_OPENAI_MODELS, _ANTHROPIC_MODELS, _GEMINI_MODELS)
 
 
 def surfaces() -> tuple[Surface, ...]:
@@ -46,8 +49,8 @@ def surfaces() -> tuple[Surface, ...]:
         *Surface("POST", "/v1/chat/completions", OpenAIChat()).below(OPENAI),
         *_responses(),
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
-        *Surface("POST", "/v1beta/models/{model:path}:generateContent", Gemini(), Gemini.asked).below(GEMINI),
-        *Surface("POST", "/v1beta/models/{model:path}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI),
+        *_gemini("/v1beta/models/{model:path}"),
+        *_gemini("/v1/models/{model:path}"),
         *Surface("POST", "/v1/completions", OpenAICompletions()).below(OPENAI),
         *Surface("POST", "/v1/embeddings", OpenAIEmbeddings()).below(OPENAI),
         *Surface("POST", "/v1/moderations", OpenAIModerations()).below(OPENAI),
@@ -56,7 +59,15 @@ def surfaces() -> tuple[Surface, ...]:
         *Surface("POST", "/v1/audio/transcriptions", OpenAITranscriptions(), form=True).below(OPENAI),
         *_models("/v1/models"),
         *_models("/v1/models/{model:path}"),
+        *Surface("GET", "/v1beta/models", _GEMINI_MODELS, body=False).below(GEMINI),
+        *Surface("GET", "/v1beta/models/{model:path}", _GEMINI_MODELS, body=False).below(GEMINI),
     )
+
+
+def _gemini(model: str) -> Iterator[Surface]:
+    """What is asked of a model by a verb behind its name: Google's older SDKs say `v1beta`, newer ones `v1`."""
+    yield from Surface("POST", f"{model}:generateContent", Gemini(), Gemini.asked).below(GEMINI)
+    yield from Surface("POST", f"{model}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI)
 
 
 def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:
@@ -66,7 +77,7 @@ def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:
 
 def own_answers(catalog: askable.Models) -> Mapping[DialectName, Own]:
     """What the gateway answers by itself."""
-    return {dialect.name: partial(_list_models, catalog, dialect) for dialect in (_OPENAI_MODELS, _ANTHROPIC_MODELS)}
+    return {dialect.name: partial(_list_models, catalog, dialect) for dialect in _LISTS}
 
 
 def _responses() -> Iterable[Surface]:
@@ -83,11 +94,12 @@ def _responses() -> Iterable[Surface]:
 
 
 def _models(path: str) -> tuple[Surface, ...]:
-    """A list of models, or one: both vendors have the path, and Anthropic's clients tell a version."""
+    """A list of models, or one: all vendors have the path, and Anthropic's clients tell a version."""
     return (
         Surface("GET", path, _OPENAI_MODELS, _form, body=False),
         Surface("GET", OPENAI + path, _OPENAI_MODELS, body=False),
         Surface("GET", ANTHROPIC + path, _ANTHROPIC_MODELS, body=False),
+        Surface("GET", GEMINI + path, _GEMINI_MODELS, body=False),
     )
 
 

@@ -98,8 +98,8 @@ MESSAGES_MODEL = "claude-test"
 """The model at the scripted provider that speaks Anthropic Messages; any `claude-…` is."""
 RESPONSES_MODEL = "gpt-test"
 """The model at the scripted provider that speaks OpenAI Responses; any `gpt-test…` is."""
-RESPONSES_MODEL = "gpt-test"
-"""The model at the scripted provider that speaks OpenAI Responses; any `gpt-test…` is."""
+GEMINI_MODEL = "gemini-test"
+"""The model at the scripted provider that speaks Gemini; any `gemini-…` is."""
 
 
 def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case: Any) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
         "team": "claims",
         "name": "triage",
         "purpose": "Tests.",
-        "models": ["test-*", "claude-*", "gpt-test*"],
+        "models": ["test-*", "claude-*", "gpt-test*", "gemini-*"],
         "features": ["tools", "remote_urls"],
     }
     bound = {
@@ -129,10 +129,21 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
             {"name": "chat", "dialects": ["openai_chat"], "base_url": f"{upstream}/v1", "place": "on_prem"},
             {"name": "messages", "dialects": ["anthropic_messages"], "base_url": upstream, "place": "on_prem"},
             {"name": "responses", "dialects": ["openai_responses"], "base_url": f"{upstream}/v1", "place": "on_prem"},
+            {
+                "name": "gemini",
+                "dialects": ["gemini", "gemini_count_tokens", "gemini_embed"],
+                "base_url": upstream,
+                "place": "on_prem",
+            },
         ],
         "deployments": [
             {"name": name, "model": model, "provider": name, "upstream_model": "*", "price": price}
-            for name, model in (("chat", "test-*"), ("messages", "claude-*"), ("responses", "gpt-test*"))
+            for name, model in (
+                ("chat", "test-*"),
+                ("messages", "claude-*"),
+                ("responses", "gpt-test*"),
+                ("gemini", "gemini-*"),
+            )
         ],
         "demo": {"enabled": False},
     }

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.support import responses
+from tests.support import gemini, responses
 
 
 @dataclass(frozen=True)
@@ -150,8 +150,22 @@ def responses_stream(texts: Sequence[str], *items: responses.Item, **options: An
     return sse_reply(responses.framed(said), **options)
 
 
+def gemini_answer(*parts: gemini.Json | str, **more: Any) -> Reply:
+    """A Gemini answer of these parts; a string is a text."""
+    return json_reply(gemini.answer(*parts, **more))
+
+
+def gemini_stream(*parts: gemini.Json | str, **options: Any) -> Reply:
+    """The events of a Gemini answer, one for each part."""
+    return sse_reply(gemini.framed(gemini.stream(*parts)), **options)
+
+
 def plausible(request: Request) -> Reply:
     """What a request gets without a script."""
+    if ":streamGenerateContent" in request.path:
+        return gemini_stream("hel", "lo")
+    if request.path.endswith(":generateContent"):
+        return gemini_answer("hello")
     if request.path.endswith("/api/tags"):
         return json_reply({"models": []})
     try:

@@ -36,6 +36,8 @@ class TenantScope(StrEnum):
     """What every organisation may read."""
 
 
+GEMINI_VERBS = ("generateContent", "streamGenerateContent")
+"""What may be asked of a model in Google's way."""
 PUBLIC = "public"
 """The authorisation of a route that everybody may use."""
 USE_CASE = "use_case"
@@ -58,6 +60,11 @@ def _llm(method: str, path: str, *prefixes: str) -> tuple[Route, ...]:
     return tuple(Route(method, each, Authentication.VIRTUAL_KEY, USE_CASE, TenantScope.KEY) for each in paths)
 
 
+def _gemini(model: str) -> tuple[Route, ...]:
+    """What Google's clients ask of a model, by a verb behind its name."""
+    return tuple(route for verb in GEMINI_VERBS for route in _llm("POST", f"{model}:{verb}", "/gemini"))
+
+
 def _open(path: str) -> Route:
     return Route("GET", path, Authentication.NONE, PUBLIC, TenantScope.NONE)
 
@@ -76,16 +83,18 @@ ROUTES: tuple[Route, ...] = (
     *_llm("GET", "/v1/responses/{id}/input_items", "/openai"),
     *_llm("POST", "/v1/responses/{id}/cancel", "/openai"),
     *_llm("POST", "/v1/messages", "/anthropic"),
-    *_llm("POST", "/v1beta/models/{model:path}:generateContent", "/gemini"),
-    *_llm("POST", "/v1beta/models/{model:path}:streamGenerateContent", "/gemini"),
+    *_gemini("/v1beta/models/{model:path}"),
+    *_gemini("/v1/models/{model:path}"),
     *_llm("POST", "/v1/completions", "/openai"),
     *_llm("POST", "/v1/embeddings", "/openai"),
     *_llm("POST", "/v1/moderations", "/openai"),
     *_llm("POST", "/v1/images/generations", "/openai"),
     *_llm("POST", "/v1/audio/speech", "/openai"),
     *_llm("POST", "/v1/audio/transcriptions", "/openai"),
-    *_llm("GET", "/v1/models", "/openai", "/anthropic"),
-    *_llm("GET", "/v1/models/{model:path}", "/openai", "/anthropic"),
+    *_llm("GET", "/v1/models", "/openai", "/anthropic", "/gemini"),
+    *_llm("GET", "/v1/models/{model:path}", "/openai", "/anthropic", "/gemini"),
+    *_llm("GET", "/v1beta/models", "/gemini"),
+    *_llm("GET", "/v1beta/models/{model:path}", "/gemini"),
     *_llm("POST", "/k/{key}/{surface:path}"),
     *_llm("GET", "/k/{key}/{surface:path}"),
     *_llm("DELETE", "/k/{key}/{surface:path}"),
