@@ -8,7 +8,7 @@ from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.exchange import Exchange, encode
 from sluicegate.core.provider import Request, Target
 from sluicegate.providers import quirks
-from sluicegate.providers.travel import own_headers, travelling
+from sluicegate.providers.travel import EXCHANGE_HEADER, own_headers, travelling
 
 
 class Asking:
@@ -36,16 +36,17 @@ class Asking:
         headers = travelling(target, arrival.headers, exchange.id, same=across is None)
         if across is None:
             body = self._own_body(model, target, headers) if ask.model else b""
+            own = self._own_headers(target) if exchange.own_credential else None
             return Request(
                 dialect=dialect,
                 model=model,
                 body=body,
                 stream=ask.stream,
-                headers=headers,
+                headers=headers if own is None else {EXCHANGE_HEADER: exchange.id},
                 kind=arrival.kind,
                 method=arrival.method,
                 tail=arrival.tail,
-                own=self._own_headers(target) if exchange.own_credential else None,
+                own=own,
             )
         if exchange.own_credential:
             raise UnsupportedFeature("model", "A client with its own credential is only passed to its own API.")
