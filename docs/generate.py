@@ -17,6 +17,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from docs import presets
 from sluicegate import objects, settings
 
 PAGE = Path(__file__).with_name("settings.md")
@@ -273,3 +274,4 @@ def _slug(path: str) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(head()), encoding="utf-8")
+    presets.PAGE.write_text(presets.page(), encoding="utf-8")

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from docs import generate
+from docs import generate, presets
 from sluicegate.core.decision import Reason
 from sluicegate.core.errors import EXPLAINED, STATUS
+from sluicegate.core.provider import AuthKind, ClientHeader, Quirk
 from tests.support import readme
 
 ROOT = Path(__file__).parent.parent
@@ -67,6 +68,15 @@ def test_every_setting_is_documented_with_its_default() -> None:
             if path or not any(inner for inner in generate.sections() if inner[0].rstrip("[]") == name):
                 cells = rows[f"{path}.{name}".lstrip(".")]
                 assert generate.default(field) in cells, f"{path}.{name}: {cells}"
+
+
+def test_the_table_of_presets_is_up_to_date() -> None:
+    assert presets.PAGE.read_text(encoding="utf-8") == presets.page(), "run: make docs"
+
+
+def test_every_quirk_and_kind_of_auth_is_documented() -> None:
+    rows = first_cells("add-a-provider.md")
+    assert [name for name in (*Quirk, *AuthKind, *ClientHeader) if name not in rows] == []
 
 
 # --- reasons, stages, commands ----------------------------------------------------------------------------------------
