@@ -106,7 +106,11 @@ class OpenAIChat:
         return known.over if type(known) is ChatTold else told(event).over
 
     def usage(self, event: Event, known: Usage) -> Usage:
-        """The counts of the `usage` object; what cannot be true leaves `known` as it was."""
+        """The counts of the `usage` object; what cannot be true leaves `known` as it was.
+
+        Some vendors say elsewhere what was cached (DeepSeek, Moonshot), or count reasoning beside the answer (xAI), which
+        their total shows.
+        """
         seen = event.told
         report = (seen if type(seen) is ChatTold else told(event)).usage
         if type(report) is not dict:
@@ -115,9 +119,11 @@ class OpenAIChat:
         if not sent or received is None:  # no prompt has no tokens
             return known
         prompt, completion = report.get("prompt_tokens_details"), report.get("completion_tokens_details")
-        cached = tokens(prompt, "cached_tokens") or 0 if type(prompt) is dict else 0
+        cached = tokens(prompt, "cached_tokens") or 0 if type(prompt) is dict else _cached(report)
         written = tokens(prompt, "cache_write_tokens") or 0 if type(prompt) is dict else 0
         reasoning = tokens(completion, "reasoning_tokens") or 0 if type(completion) is dict else 0
+        if reasoning and tokens(report, "total_tokens") == sent + received + reasoning:
+            received += reasoning
         cached = min(cached, sent)
         return Usage(sent, received, cached, min(written, sent - cached), min(reasoning, received))
 
@@ -141,3 +147,8 @@ class OpenAIChat:
             return error.body
         data = _encode(openai_error(error, exchange))
         return frame(data) if streaming else data
+
+
+def _cached(report: Json) -> int:
+    """The tokens read from a cache, where no details of the prompt are given."""
+    return tokens(report, "prompt_cache_hit_tokens") or tokens(report, "cached_tokens") or 0
