@@ -6,13 +6,16 @@ from typing import Any
 
 import pytest
 
+from sluicegate.core.arguments import Arguments
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.dialect import Dialect, Feature, SystemMode
 from sluicegate.core.errors import GatewayError, InvalidRequest
-from sluicegate.core.exchange import Arrival, Exchange
+from sluicegate.core.exchange import Arrival, Exchange, Kept
 from sluicegate.core.identity import Classification, Grant, RateLimit, UseCase
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
+from sluicegate.dialects.openai_stored import StoredResponse
 from sluicegate.identity.use_cases import wildcards
 from sluicegate.settings import Server
 from sluicegate.stages.s2_scope import NAMED, Scope
@@ -214,3 +217,56 @@ async def test_a_use_case_s_own_name_for_a_model() -> None:
     assert (asked.ask.model, asked.document["model"], asked.renamed) == ("demo-small", "fast", True)
     denied = exchange(more={"model": "other"}, aliases={"other": "gpt-5"})
     assert (await Scope(Server()).admit(denied)).reason is Reason.MODEL_NOT_ALLOWED
+
+
+class Known:
+    """Whose stored answers are, for tests: one answer of this organisation and use case."""
+
+    async def find(self, organisation: str, use_case: str, answer: str) -> Kept | None:
+        return Kept("demo", "p", "") if (organisation, use_case, answer) == ("o", "1", "resp_mine") else None
+
+
+def stored(dialect: Dialect | None = None, features: frozenset[Feature] = frozenset(), **fields: Any) -> Exchange:
+    body = json.dumps({"model": "demo", "input": "Hi", **fields}).encode()
+    return exchange(body, dialect=dialect or OpenAIResponses(), features=features)
+
+
+STATE = frozenset({Feature.STORED_STATE})
+
+
+async def test_what_would_be_stored_unless_told_otherwise_is_told() -> None:
+    made = stored()
+    await Scope(Server(), Known()).admit(made)
+    assert made.document["store"] is False
+    assert made.edited
+    said = stored(store=False)
+    await Scope(Server(), Known()).admit(said)
+    assert not said.edited
+    allowed = stored(features=STATE)
+    await Scope(Server(), Known()).admit(allowed)
+    assert "store" not in allowed.document
+    chat = exchange()
+    await Scope(Server(), Known()).admit(chat)
+    assert "store" not in chat.document
+
+
+@pytest.mark.parametrize("known", [Known(), None])
+@pytest.mark.parametrize("answer", ["resp_mine", "resp_other", "x" * 600])
+async def test_a_stored_answer_is_found_or_unknown(known: Known | None, answer: str) -> None:
+    made = stored(features=STATE, previous_response_id=answer)
+    if known and answer == "resp_mine":
+        await Scope(Server(), known).admit(made)
+        assert made.kept == Kept("demo", "p", "")
+        assert (made.arrival.method, made.arrival.tail) == ("POST", "")
+        return
+    with pytest.raises(InvalidRequest) as caught:
+        await Scope(Server(), known).admit(made)
+    assert (caught.value.status, caught.value.field) == (404, "previous_response_id")
+
+
+async def test_what_is_asked_about_a_stored_answer_says_how_the_provider_is_called() -> None:
+    asking = StoredResponse.cancelled(Arguments({"id": "resp_mine"}, b"", {}))
+    made = stored(asking, features=STATE)
+    await Scope(Server(), Known()).admit(made)
+    assert (made.arrival.method, made.arrival.tail) == ("POST", "/resp_mine/cancel")
+    assert await refused(stored(asking)) is Reason.FEATURE_NOT_ALLOWED

@@ -2,8 +2,9 @@ import msgspec
 import pytest
 
 from sluicegate.core.decision import Reason, Verdict
+from sluicegate.core.dialect import Ask
 from sluicegate.core.errors import InvalidRequest
-from sluicegate.core.exchange import Exchange
+from sluicegate.core.exchange import Exchange, Kept
 from sluicegate.core.identity import Classification
 from sluicegate.core.provider import Place, Strategy, Target
 from sluicegate.routing.health import FAILURES, Health
@@ -147,3 +148,28 @@ async def test_a_strategy_that_measures_tells_how_they_stood() -> None:
     await Route(Models(CLOUD, other), Health(), arranging).admit(asked)
     assert asked.route == (other, CLOUD)
     assert asked.response_headers == {"x-sluicegate-route": "least_latency; other=1.000; cloud=2.000"}
+
+
+async def test_a_stored_answer_is_asked_for_where_it_is_kept() -> None:
+    elsewhere = msgspec.structs.replace(LOCAL, provider="other")
+    kept = Kept("m", CLOUD.provider, "")
+    asked = exchange()
+    asked.kept = kept
+    await route(elsewhere, CLOUD, PRIVATE).admit(asked)
+    assert sorted(target.deployment for target in asked.route) == ["cloud", "private"]
+    about = exchange()
+    about.__dict__["ask"] = Ask("", stream=False, max_tokens=0)
+    about.kept = kept
+    await route(elsewhere, CLOUD).admit(about)
+    assert about.route == (CLOUD,)
+
+
+async def test_where_nothing_reaches_a_stored_answer_it_is_unknown_or_refused() -> None:
+    asked = exchange()
+    asked.kept = Kept("m", "gone", "")
+    with pytest.raises(InvalidRequest) as caught:
+        await route(CLOUD).admit(asked)
+    assert caught.value.reason is Reason.ANSWER_UNKNOWN
+    sensitive = exchange(Classification.SENSITIVE)
+    sensitive.kept = Kept("m", CLOUD.provider, "")
+    assert (await route(CLOUD).admit(sensitive)).reason is Reason.NO_PERMITTED_ROUTE

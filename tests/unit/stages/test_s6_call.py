@@ -10,12 +10,13 @@ from sluicegate.core.decision import Reason
 from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import Denied, UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
 from sluicegate.core.event import Event, frame, sse, whole
-from sluicegate.core.exchange import Arrival, Exchange, Reservation
+from sluicegate.core.exchange import Arrival, Exchange, Kept, Reservation
 from sluicegate.core.identity import Budget, Period, RateLimit
 from sluicegate.core.provider import ClientHeader, Quirk, Target
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
+from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Rates
 from sluicegate.providers.scripted import Script, ScriptedProvider
@@ -25,7 +26,7 @@ from sluicegate.routing.retries import SAVED, Retries
 from sluicegate.routing.scores import Scores
 from sluicegate.settings import Upstream as Bounds
 from sluicegate.stages.s6_call import Call, Standing
-from tests.support import upstream
+from tests.support import responses, upstream
 from tests.support.calls import collect, target
 from tests.support.exchanges import grant
 
@@ -543,3 +544,53 @@ async def test_a_client_s_own_credential_is_never_translated() -> None:
     with pytest.raises(UnsupportedFeature, match="its own API"):
         await read(call, with_own_credential(A, dialect=DialectName.ANTHROPIC_MESSAGES, max_tokens=5))
     assert not provider.sent
+
+
+class Keeping:
+    """Remembers whose an answer is, or fails."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.kept: list[tuple[str, str, str, Kept]] = []
+        self._failure = failure
+
+    async def keep(self, organisation: str, use_case: str, answer: str, kept: Kept) -> None:
+        if self._failure is not None:
+            raise self._failure
+        self.kept.append((organisation, use_case, answer, kept))
+
+
+def storing(keeping: Keeping, body: Any, **fields: Any) -> tuple[Call, ScriptedProvider, Exchange]:
+    made, provider = stage({"*": [Script(batches=[[whole(body)]])]})
+    spoken = {**DIALECTS, DialectName.OPENAI_RESPONSES: OpenAIResponses()}
+    call = Call(
+        made.providers, spoken, Standing(made.health, made.scores, made.retries, made.capacity), Bounds(), {}, keeping
+    )
+    asked = exchange(msgspec.structs.replace(A, dialects=(DialectName.OPENAI_RESPONSES,)))
+    asked.dialect = spoken[DialectName.OPENAI_RESPONSES]
+    asked.__dict__["document"] = {"model": "m", "input": "Hi", **fields}
+    return call, provider, asked
+
+
+async def test_it_is_durable_whose_a_stored_answer_is_before_its_first_event_is_given() -> None:
+    keeping = Keeping()
+    call, _, asked = storing(keeping, responses.response([]))
+    async with call.open(asked) as answer:
+        assert keeping.kept == [("o" * 32, "u" * 32, "resp_1abc2def", Kept("m", A.provider, ""))]
+        assert await collect(answer)
+    call, _, asked = storing(keeping, responses.response([]), store=False)
+    await read(call, asked)
+    assert len(keeping.kept) == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "body", "raised"),
+    [(OSError("full"), responses.response([]), OSError), (None, responses.response([], id="odd id"), UpstreamError)],
+)
+async def test_what_cannot_be_remembered_is_not_given_and_the_call_is_over(
+    failure: Exception | None, body: Any, raised: type[Exception]
+) -> None:
+    call, provider, asked = storing(Keeping(failure), body)
+    with pytest.raises(raised):
+        async with call.open(asked):
+            pass
+    assert provider.left == [False]
