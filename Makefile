@@ -94,4 +94,5 @@ $(INSTALLED_NODE): $(NODE)/package.json $(NODE)/package-lock.json | system
 	@cd $(NODE)/node_modules/@anthropic-ai/claude-code && node install.cjs
 	@$(NODE)/node_modules/.bin/claude --version >/dev/null
 	@$(NODE)/node_modules/.bin/codex --version >/dev/null
+	@$(NODE)/node_modules/.bin/gemini --version >/dev/null
 	@touch $@
