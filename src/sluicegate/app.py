@@ -176,14 +176,14 @@ class Gateway:
         inspect_prompt, inspect_response = inspecting(self.policies, settings, self.documents)
         stored = StoredAnswers(self.database, self.writer, settings.upstream.stored_days)
         answers: dict[DialectName, Answers] = {**self._dialects, DialectName.BEDROCK_CONVERSE: BedrockConverse()}
-        call = Call(
-            self.providers, answers, self._standing, settings.upstream, own_answers(self.catalog), stored, self.cache
-        )
+        limit = Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts)
+        own = own_answers(self.catalog, limit.likely_input)
+        call = Call(self.providers, answers, self._standing, settings.upstream, own, stored, self.cache)
         return Pipeline(
             (
                 Authenticate(self.keyring),
                 Scope(settings.server, stored),
-                Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts),
+                limit,
                 inspect_prompt,
                 Route(self.catalog, self._standing.health, self._plan),
                 call,

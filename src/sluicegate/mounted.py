@@ -3,7 +3,7 @@
 What is not inspected is not mounted.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 
 from sluicegate.core.arguments import Arguments
@@ -12,6 +12,7 @@ from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.core.event import Event, whole
 from sluicegate.core.exchange import Exchange
+from sluicegate.dialects.anthropic_count_tokens import COUNT, AnthropicCountTokens
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.gemini_models import GeminiModels
@@ -37,6 +38,9 @@ GEMINI = "/gemini"
 PATTERNS_HEADER = "x-sluicegate-model-patterns"
 """Tells which names may be asked for as well, where a list of models cannot name them."""
 
+ESTIMATED_HEADER = "x-sluicegate-estimated"
+"""Names what in an answer the gateway has estimated."""
+
 _OPENAI_MODELS = OpenAIModels()
 _ANTHROPIC_MODELS = AnthropicModels()
 _GEMINI_MODELS = GeminiModels()
@@ -49,6 +53,7 @@ def surfaces() -> tuple[Surface, ...]:
         *Surface("POST", "/v1/chat/completions", OpenAIChat()).below(OPENAI),
         *_responses(),
         *Surface("POST", "/v1/messages", AnthropicMessages()).below(ANTHROPIC),
+        *Surface("POST", "/v1/messages/count_tokens", AnthropicCountTokens()).below(ANTHROPIC),
         *_gemini("/v1beta/models/{model:path}"),
         *_gemini("/v1/models/{model:path}"),
         *Surface("POST", "/v1/completions", OpenAICompletions()).below(OPENAI),
@@ -75,9 +80,10 @@ def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:
     return {surface.dialect.name: surface.dialect for surface in mounted}
 
 
-def own_answers(catalog: askable.Models) -> Mapping[DialectName, Own]:
-    """What the gateway answers by itself."""
-    return {dialect.name: partial(_list_models, catalog, dialect) for dialect in _LISTS}
+def own_answers(catalog: askable.Models, likely_input: Callable[[Exchange], int]) -> Mapping[DialectName, Own]:
+    """What the gateway answers by itself; `likely_input` estimates the tokens of a prompt."""
+    lists: dict[DialectName, Own] = {dialect.name: partial(_list_models, catalog, dialect) for dialect in _LISTS}
+    return {**lists, DialectName.ANTHROPIC_COUNT_TOKENS: partial(_estimate, likely_input)}
 
 
 def _responses() -> Iterable[Surface]:
@@ -105,6 +111,12 @@ def _models(path: str) -> tuple[Surface, ...]:
 
 def _form(arguments: Arguments) -> Models:
     return _ANTHROPIC_MODELS if "anthropic-version" in arguments.headers else _OPENAI_MODELS
+
+
+def _estimate(likely_input: Callable[[Exchange], int], exchange: Exchange) -> Event:
+    """A count of tokens where no deployment gives one."""
+    exchange.response_headers[ESTIMATED_HEADER] = COUNT
+    return whole({COUNT: likely_input(exchange)})
 
 
 def _list_models(catalog: askable.Models, dialect: Models, exchange: Exchange) -> Event:

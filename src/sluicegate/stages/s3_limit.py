@@ -23,7 +23,8 @@ from sluicegate.limits.rate import Hold, Rates, Refusal
 from sluicegate.settings import Limits
 
 ANSWERED = Outcome.ANSWERED
-ANTHROPIC = DialectName.ANTHROPIC_MESSAGES
+ANTHROPIC = frozenset((DialectName.ANTHROPIC_MESSAGES, DialectName.ANTHROPIC_COUNT_TOKENS, DialectName.ANTHROPIC_MODELS))
+"""Dialects whose clients read Anthropic's headers."""
 
 NOTHING = Quote((), (), None)
 """The prices of what nobody charges for."""
@@ -101,7 +102,7 @@ class Limit(Passive):
         need = self._need(exchange.arrival.body, known["document"], grant, ask, quote.offers)
         # from here to the claim nothing is awaited
         hold = self._rates.admit(grant.key_id, grant.rate, need.tokens)
-        anthropic = exchange.dialect.name is ANTHROPIC
+        anthropic = exchange.dialect.name in ANTHROPIC
         if isinstance(hold, Refusal):
             self._rates.tell(exchange.response_headers, grant.key_id, grant.rate, anthropic=anthropic)
             return _rate_refused(exchange, hold)

@@ -78,8 +78,8 @@ class Call(Passive):
         stored: Stored | None = None,
         cache: Cache | None = None,
     ) -> None:
-        """`own` gives what the gateway answers by itself; `stored` remembers whose an answer is that a provider keeps, and
-        `cache` what was answered before, where a use case says so.
+        """`own` gives what the gateway answers by itself, where no model is asked for or no target can be asked; `stored`
+        remembers whose an answer is that a provider keeps, and `cache` what was answered before, where a use case says so.
         """
         self.stored = stored
         self.providers = providers
@@ -142,7 +142,12 @@ class Opened:
             asked = failures.repeat_after
             pause = None if asked is None else call.retries.wait(repeats, asked, self._spent())
             if pause is None:
-                raise failures.told()
+                told = failures.told()
+                own = call.own.get(self._exchange.dialect.name)
+                if own is None or not isinstance(told, UnsupportedFeature):
+                    raise told
+                self._first = (own(self._exchange),)
+                break
             repeats += 1
             await sleep(pause)
         if self._dialect.name in STORING and self._translator is None and call.stored is not None:

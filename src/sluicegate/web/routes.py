@@ -83,6 +83,7 @@ ROUTES: tuple[Route, ...] = (
     *_llm("GET", "/v1/responses/{id}/input_items", "/openai"),
     *_llm("POST", "/v1/responses/{id}/cancel", "/openai"),
     *_llm("POST", "/v1/messages", "/anthropic"),
+    *_llm("POST", "/v1/messages/count_tokens", "/anthropic"),
     *_gemini("/v1beta/models/{model:path}"),
     *_gemini("/v1/models/{model:path}"),
     *_llm("POST", "/v1/completions", "/openai"),
