@@ -100,6 +100,7 @@ class UseCaseSpec(Section):
     over_budget: OverBudget = OverBudget.REFUSE
     """What becomes of a request that a budget in money or tokens does not cover: `refuse`, or `on_prem`."""
     cache: CacheSpec = CacheSpec()
+    """Whether answers are kept to be given again."""
     rate: RateSpec = RateSpec()
     active: bool = True
     own_credentials: bool = False

@@ -20,7 +20,7 @@ from sluicegate.core.provider import JSON, Answer, ClientHeader
 from sluicegate.routing.cache import ENTRY_BYTES, Cache, Kept, Stored, kept
 
 CACHE_HEADER = "x-sluicegate-cache"
-"""Tells the client of a use case with a cache: `hit`, `miss`, or `bypass` where none was looked for."""
+"""Tells the client of a use case with a cache: `hit`, `miss`, or `bypass` for a request that has no part in it."""
 
 CONTROL = "cache-control"
 """Of the request (RFC 9111 section 5.2.1): `no-cache` wants a new answer, `no-store` one that is not kept either."""

@@ -107,6 +107,14 @@ def test_an_uneventful_exchange_has_its_attempts() -> None:
     ]
 
 
+def test_an_answer_that_was_given_again_has_its_origin() -> None:
+    exchange = answered()
+    exchange.decisions[:] = [("s6_call", Decision(Verdict.ALLOW, Reason.CACHE_HIT, {"from": "e" * 32}))]
+    exchange.attempts.clear()
+    [found] = stored([row(exchange, 101.0)])
+    assert found["detail"] == {"decisions": [["s6_call", "allow", "cache_hit", {"from": "e" * 32}]], "attempts": []}
+
+
 def test_a_refusal_of_a_stranger_has_a_row() -> None:
     exchange = Exchange("f" * 32, admitted(grant()).dialect, admitted(grant()).arrival)
     exchange.started = 1.0

@@ -11,7 +11,7 @@ from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.errors import Denied, UnsupportedFeature, UpstreamError, UpstreamRejected, UpstreamTimeout
 from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange, Kept, Reservation
-from sluicegate.core.identity import Budget, Period, RateLimit
+from sluicegate.core.identity import Budget, CacheMode, Caching, Period, RateLimit
 from sluicegate.core.provider import ClientHeader, Quirk, Target
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
@@ -20,10 +20,12 @@ from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Rates
 from sluicegate.providers.scripted import Script, ScriptedProvider
+from sluicegate.routing.cache import Cache
 from sluicegate.routing.failures import elsewhere
 from sluicegate.routing.health import FAILURES, Health
 from sluicegate.routing.retries import SAVED, Retries
 from sluicegate.routing.scores import Scores
+from sluicegate.settings import Cache as CacheBounds
 from sluicegate.settings import Upstream as Bounds
 from sluicegate.stages.s6_call import Call, Standing
 from tests.support import responses, upstream
@@ -54,6 +56,7 @@ def exchange(
     stream: bool = False,
     dialect: DialectName = DialectName.OPENAI_CHAT,
     headers: Mapping[str, str] | None = None,
+    cache: Caching | None = None,
     **fields: Any,
 ) -> Exchange:
     document: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hello"}], **fields}
@@ -61,7 +64,8 @@ def exchange(
         document["stream"] = True
     spoken = DIALECTS[dialect]
     asked = Exchange("e" * 32, spoken, Arrival("/v1/x", "127.0.0.1", headers or {}, json.dumps(document).encode()))
-    asked.grant = grant()
+    granted = grant()
+    asked.grant = msgspec.structs.replace(granted, use_case=msgspec.structs.replace(granted.use_case, cache=cache))
     asked.document = document
     asked.ask = spoken.read(document)
     asked.route = route
@@ -102,6 +106,16 @@ async def test_the_client_s_own_bytes_go_and_the_provider_s_come() -> None:
     assert results(asked) == [("a", "answered")]
     assert asked.response_headers == {"x-upstream-request-id": "r"}
     assert provider.left == [True]
+
+
+async def test_a_use_case_with_a_cache_is_answered_from_it() -> None:
+    call, provider = stage({"*": [Script(batches=[[CHAT]])]})
+    standing = Standing(call.health, call.scores, call.retries, call.capacity)
+    call = Call({"scripted": provider}, DIALECTS, standing, Bounds(), cache=Cache(CacheBounds()))
+    for caching in (None, None, Caching(CacheMode.EXACT, 60), Caching(CacheMode.EXACT, 60)):
+        asked = exchange(A, cache=caching)
+        assert [event.raw for event in await read(call, asked)] == [CHAT.raw]
+    assert len(provider.sent) == 3
 
 
 async def test_another_name_upstream_and_an_edit_are_sent() -> None:
