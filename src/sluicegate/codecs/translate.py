@@ -17,12 +17,13 @@ from sluicegate.codecs import (
     openai_responses,
     openai_responses_answer,
 )
-from sluicegate.codecs.conversation import Conversation, Delta, Ended, Tool
+from sluicegate.codecs.conversation import Conversation, Delta, Ended, Start, Tool
 from sluicegate.codecs.events import UNEXPLAINED, message_of
 from sluicegate.codecs.openai_responses_tools import as_declared, declared
 from sluicegate.core.dialect import DialectName, Json
 from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.event import Event
+from sluicegate.core.ids import new_id
 
 DEFAULT_MAX_TOKENS = 4_096
 """The bound on an answer where the target's API requires one and neither the client nor the target gave any."""
@@ -88,11 +89,15 @@ _CODECS = {
 class AnswerTranslator:
     """One answer on its way back: the target's events in, the client's out. Streamed in, streamed out."""
 
-    def __init__(self, client: _Codec, target: _Codec, tools: Mapping[str, Tool]) -> None:
-        """`tools` are called in the answer otherwise than their client declared them."""
+    def __init__(self, client: _Codec, target: _Codec, tools: Mapping[str, Tool], model: str) -> None:
+        """`tools` are called in the answer otherwise than their client declared them.
+
+        `model`, if any, and an id of ours stand where the target's dialect names neither answer nor model.
+        """
         self._decoder = target.decoder()
         self._client = client
         self._tools = tools
+        self._model = model
         self._encoder: _Encoder | None = None
         self._over = False
 
@@ -105,9 +110,20 @@ class AnswerTranslator:
             if self._encoder is None:
                 self._encoder = self._client.stream() if event.framed else self._client.whole()
             deltas = self._decoder.feed(event)
+            if self._model and deltas:
+                deltas = self._named(deltas)
             self._over = any(isinstance(delta, Ended) for delta in deltas)
             out += self._encoder.feed(as_declared(deltas, self._tools) if self._tools else deltas)
         return out
+
+    def _named(self, deltas: list[Delta]) -> list[Delta]:
+        """The first deltas, with what their dialect does not say."""
+        model, self._model = self._model, ""
+        start = deltas[0]
+        if not isinstance(start, Start) or (start.id and start.model):
+            return deltas
+        named = msgspec.structs.replace(start, id=start.id or new_id(), model=start.model or model)
+        return [named, *deltas[1:]]
 
     def flush(self) -> list[Event]:
         """The answer is over: nothing waits. An answer that was cut off stays without an end, so that it shows."""
@@ -121,6 +137,7 @@ class Translation:
         self._client = client
         self._target = target
         self._tools: Mapping[str, Tool] = {}
+        self._model = ""
         self.dropped: tuple[str, ...] = ()
         """The knobs of the last request that the target's dialect has no word for, by name, in the client's words."""
 
@@ -136,6 +153,7 @@ class Translation:
         dropped: dict[str, None] = {}
         conversation = self._client.decode(document, dropped)
         self._tools = declared(conversation.tools)
+        self._model = model
         streamed = conversation.stream if stream is None else stream
         said = msgspec.structs.replace(conversation, model=model, stream=streamed)
         translated = self._target.encode(said, dropped, max_output_tokens)
@@ -144,7 +162,7 @@ class Translation:
 
     def answer(self) -> AnswerTranslator:
         """A translator for one answer."""
-        return AnswerTranslator(self._client, self._target, self._tools)
+        return AnswerTranslator(self._client, self._target, self._tools, self._model)
 
     def rejected(self, status: int, body: bytes) -> tuple[int, str]:
         """What to tell the client of the target's error answer: its status, and its message without the target's framing."""

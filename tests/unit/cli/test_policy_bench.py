@@ -7,6 +7,7 @@ import typer
 
 from sluicegate.cli.policy_bench import Untried, bench, compiled, stored
 from sluicegate.cli.policy_texts import Row
+from sluicegate.core.dialect import DialectName
 from sluicegate.dlp.external.doors import Doors
 from sluicegate.settings import Dlp, Settings
 from sluicegate.store import migrate, tables
@@ -34,7 +35,14 @@ def test_rows_are_tried_one_after_another(settings: Settings) -> None:
         assert opened.judge(edition, Row(text="T-1234", direction="answer")).text == "T-1234"
 
 
-@pytest.mark.parametrize("row", [Row(text="x", policy="nobody", where="here"), Row(document={}, where="here")])
+@pytest.mark.parametrize(
+    "row",
+    [
+        Row(text="x", policy="nobody", where="here"),
+        Row(document={}, where="here"),
+        Row(document={}, dialect=DialectName.BEDROCK_CONVERSE, where="here"),
+    ],
+)
 def test_a_row_that_cannot_be_tried_ends_the_command(
     settings: Settings, row: Row, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -103,3 +103,19 @@ def test_what_is_no_answer_is_an_error(client: DialectName, target: DialectName,
 )
 def test_the_targets_error_is_told_without_its_framing(body: bytes, message: str) -> None:
     assert between(OPENAI, ANTHROPIC).rejected(400, body) == (400, message)
+
+
+def test_an_answer_that_its_dialect_does_not_name_is_named() -> None:
+    made = between(OPENAI, DialectName.BEDROCK_CONVERSE)
+    made.request({"model": "m", "messages": [{"role": "user", "content": "hi"}]}, "upstream-model")
+    message = {"role": "assistant", "content": [{"text": "hello"}]}
+    body = {"output": {"message": message}, "stopReason": "end_turn", "usage": {"inputTokens": 1, "outputTokens": 1}}
+    data = json.dumps(body).encode()
+    [one] = made.answer().feed([Event(data, data, framed=False)])
+    assert one.document["model"] == "upstream-model"
+    assert len(one.document["id"]) == 32
+    chunk = {"id": "theirs", "model": "theirs", "choices": [{"index": 0, "delta": {"content": "a"}}]}
+    other = between(ANTHROPIC, OPENAI)
+    other.request({"model": "m", "max_tokens": 5, "messages": [{"role": "user", "content": "hi"}]}, "upstream-model")
+    [start, *_] = other.answer().feed([event(chunk, named=False)])
+    assert (start.document["message"]["id"], start.document["message"]["model"]) == ("theirs", "theirs")
