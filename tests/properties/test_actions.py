@@ -17,6 +17,7 @@ from sluicegate.core.dialect import Dialect
 from sluicegate.core.event import Event, frame, sse, whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.dlp.documents import Documents
@@ -25,11 +26,11 @@ from sluicegate.dlp.vault import Vault
 from sluicegate.settings import Dlp, Server
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s7_inspect_response import InspectResponse
-from tests.support import responses
+from tests.support import gemini, responses
 from tests.support.exchanges import grant
 from tests.support.guardrails import CARD, EMAIL, IBAN, SSN, passed, written
 
-CHAT, MESSAGES, RESPONSES = OpenAIChat(), AnthropicMessages(), OpenAIResponses()
+CHAT, MESSAGES, RESPONSES, GEMINI = OpenAIChat(), AnthropicMessages(), OpenAIResponses(), Gemini("m", stream=True)
 DONE = b"[DONE]"
 FOUND = "{card: redact, ssn: redact, iban: redact, email: redact}"
 BLOCKED = "{card: block, ssn: {action: block, count: 2, below: redact}, iban: redact, email: alert}"
@@ -89,7 +90,16 @@ def restated(text: str, arguments: str, places: list[int]) -> list[Event]:
     return events
 
 
+def whole_calls(text: str, arguments: str, places: list[int]) -> list[Event]:
+    """The same of Gemini, which never cuts a call."""
+    said = [gemini.response({"text": part}) for part in cut(text, places)]
+    called = gemini.response(gemini.call("f", json.loads(arguments), thoughtSignature=gemini.SIGNATURE), finish="STOP")
+    return [sse(each) for each in (*said, called)]
+
+
 def body(dialect: Dialect, text: str, arguments: str) -> list[Event]:
+    if dialect is GEMINI:
+        return [whole(gemini.answer(text, gemini.call("f", json.loads(arguments))))]
     if dialect is RESPONSES:
         return [whole(responses.response([responses.message(text), responses.call("call_1", "f", arguments)]))]
     if dialect is CHAT:
@@ -105,6 +115,8 @@ def answer(dialect: Dialect, text: str, arguments: str, places: list[int] | None
         return body(dialect, text, arguments)
     if dialect is RESPONSES:
         return restated(text, arguments, places)
+    if dialect is GEMINI:
+        return whole_calls(text, arguments, places)
     return chat(text, arguments, places) if dialect is CHAT else messages(text, arguments, places)
 
 
@@ -126,7 +138,7 @@ VALUES = st.sampled_from([CARD, SSN, IBAN, EMAIL])
 PARTS = st.sampled_from([" ", ", ", " and ", "<", "<CARD_", "4111", "é", '"', "\\"])
 TEXTS = st.lists(VALUES | PARTS | st.text(max_size=5), max_size=9)
 PLACES = st.none() | st.lists(st.integers(0, 10_000), max_size=30)
-DIALECTS = st.sampled_from([CHAT, MESSAGES, RESPONSES])
+DIALECTS = st.sampled_from([CHAT, MESSAGES, RESPONSES, GEMINI])
 
 
 @settings(deadline=None, max_examples=150)
@@ -168,6 +180,9 @@ def request(dialect: Dialect, text: str, argument: str) -> dict[str, Any]:
     if dialect is RESPONSES:
         made = responses.call("call_1", "f", {"a": argument})
         return {"model": "m", "input": [{"role": "user", "content": text}, made]}
+    if dialect is GEMINI:
+        model = {"role": "model", "parts": [gemini.call("f", {"a": argument})]}
+        return {"contents": [{"role": "user", "parts": [{"text": text}]}, model]}
     if dialect is CHAT:
         call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": json.dumps({"a": argument})}}
         said: list[dict[str, Any]] = [{"role": "user", "content": text}, {"role": "assistant", "tool_calls": [call]}]
@@ -180,6 +195,9 @@ def of(dialect: Dialect, document: dict[str, Any]) -> tuple[str, str]:
     """The text and the argument of a request."""
     if dialect is RESPONSES:
         return document["input"][0]["content"], json.loads(document["input"][1]["arguments"])["a"]
+    if dialect is GEMINI:
+        first, second = (content["parts"][0] for content in document["contents"])
+        return first["text"], second["functionCall"]["args"]["a"]
     first, second = document["messages"]
     if dialect is CHAT:
         return first["content"], json.loads(second["tool_calls"][0]["function"]["arguments"])["a"]
@@ -206,7 +224,7 @@ def test_what_left_as_a_placeholder_comes_back_wherever_the_answer_is_cut(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES])
+@pytest.mark.parametrize("dialect", [CHAT, MESSAGES, RESPONSES, GEMINI])
 async def test_every_offset(dialect: Dialect) -> None:
     text, argument = f"to {EMAIL}: {CARD}", f'"{CARD}"\n'
     for place in range(60):
@@ -229,7 +247,7 @@ GOLDEN = sorted((Path(__file__).parents[1] / "golden" / "tokenising").glob("*.js
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
 async def test_golden(path: Path) -> None:
     case = json.loads(path.read_text(encoding="utf-8"))
-    dialect = next(each for each in (CHAT, MESSAGES, RESPONSES) if each.name == case["dialect"])
+    dialect = next(each for each in (CHAT, MESSAGES, RESPONSES, GEMINI) if each.name == case["dialect"])
     vault, made = Vault(1, 1), exchange(dialect, "tokenise")
     del made.policy_version  # the stage writes it
     made.document = case["request"]
