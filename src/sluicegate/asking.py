@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from sluicegate.codecs.translate import Translation
-from sluicegate.core.dialect import MODEL_IN_ADDRESS, Answers, DialectName
+from sluicegate.core.dialect import MODEL_IN_ADDRESS, Answers, DialectName, NamesAgain
 from sluicegate.core.errors import UnsupportedFeature
 from sluicegate.core.exchange import Exchange, encode
 from sluicegate.core.provider import Request, Target
@@ -52,7 +52,7 @@ class Asking:
             raise UnsupportedFeature("model", "A client with its own credential is only passed to its own API.")
         if self.usage is None:
             self.usage = exchange.dialect.ask_usage(exchange.document)
-        translated = across.request(exchange.document, model, target.max_output_tokens)
+        translated = across.request(exchange.document, model, target.max_output_tokens, stream=ask.stream)
         self._dialects[dialect].ask_usage(translated)
         dropped = dict.fromkeys(across.dropped)
         if target.quirks:
@@ -67,8 +67,12 @@ class Asking:
         if self.usage is None:
             self.usage = own.ask_usage(document)
         self.dropped = {}
-        same = (model == ask.model and not exchange.renamed) or own.name in MODEL_IN_ADDRESS
-        named = document if same else {**document, "model": model}
+        if model == ask.model and not exchange.renamed:
+            named = document
+        elif own.name in MODEL_IN_ADDRESS:
+            named = own.for_model(document, model) if isinstance(own, NamesAgain) else document
+        else:
+            named = {**document, "model": model}
         if ask.max_tokens is None and exchange.grant.budgets:
             # a budget reserved this much for the answer, so the answer must not become longer
             named = own.bounded({**named}, target.max_output_tokens)

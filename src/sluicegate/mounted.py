@@ -16,6 +16,7 @@ from sluicegate.dialects.anthropic_count_tokens import COUNT, AnthropicCountToke
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
 from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.gemini_models import GeminiModels
+from sluicegate.dialects.gemini_small import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed
 from sluicegate.dialects.models import MODEL, AnthropicModels, Models, OpenAIModels
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.dialects.openai_completions import OpenAICompletions
@@ -73,6 +74,9 @@ def _gemini(model: str) -> Iterator[Surface]:
     """What is asked of a model by a verb behind its name: Google's older SDKs say `v1beta`, newer ones `v1`."""
     yield from Surface("POST", f"{model}:generateContent", Gemini(), Gemini.asked).below(GEMINI)
     yield from Surface("POST", f"{model}:streamGenerateContent", Gemini(), Gemini.streamed).below(GEMINI)
+    yield from Surface("POST", f"{model}:countTokens", GeminiCountTokens(), GeminiCountTokens.asked).below(GEMINI)
+    yield from Surface("POST", f"{model}:embedContent", GeminiEmbed(), GeminiEmbed.asked).below(GEMINI)
+    yield from Surface("POST", f"{model}:batchEmbedContents", GeminiBatchEmbed(), GeminiBatchEmbed.asked).below(GEMINI)
 
 
 def spoken(mounted: Iterable[Surface]) -> Mapping[DialectName, Dialect]:

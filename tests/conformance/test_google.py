@@ -316,3 +316,31 @@ async def test_models_are_those_of_the_use_case(bench: Bench) -> None:
     with pytest.raises(errors.ClientError) as error:
         await models.get(model="another")
     assert error.value.code == 404
+
+
+async def test_tokens_are_counted(bench: Bench) -> None:
+    bench.upstream.script(json_reply({"totalTokens": 4, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": 4}]}))
+    counted = await client(bench).aio.models.count_tokens(model=GEMINI_MODEL, contents="Hello")
+    assert counted.total_tokens == 4
+    (sent,) = bench.upstream.requests
+    assert sent.path == f"/v1beta/models/{GEMINI_MODEL}:countTokens"
+
+
+@pytest.mark.parametrize("contents", ["a", ["a", "b"]])
+async def test_vectors(bench: Bench, contents: Any) -> None:
+    values = {"values": [0.25, -0.5]}
+    bench.upstream.script(json_reply({"embeddings": [values] * len(contents), "embedding": values}))
+    answer = await client(bench).aio.models.embed_content(model=GEMINI_MODEL, contents=contents)
+    assert answer.embeddings is not None
+    assert [embedding.values for embedding in answer.embeddings] == [[0.25, -0.5]] * len(contents)
+    (sent,) = bench.upstream.requests
+    assert sent.path.startswith(f"/v1beta/models/{GEMINI_MODEL}:")
+
+
+async def test_what_is_to_become_a_vector_is_inspected(bench: Bench) -> None:
+    secret = "AKIA" + "IOSFODNN7" + "QXMPLQ2"
+    with pytest.raises(errors.ClientError):
+        await client(bench).aio.models.embed_content(model=GEMINI_MODEL, contents=["a", secret])
+    with pytest.raises(errors.ClientError):
+        await client(bench).aio.models.count_tokens(model=GEMINI_MODEL, contents=secret)
+    assert bench.upstream.requests == []

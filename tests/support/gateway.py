@@ -131,7 +131,7 @@ def governed(upstream: str, *, key: Mapping[str, Any] | None = None, **use_case:
             {"name": "responses", "dialects": ["openai_responses"], "base_url": f"{upstream}/v1", "place": "on_prem"},
             {
                 "name": "gemini",
-                "dialects": ["gemini", "gemini_count_tokens", "gemini_embed"],
+                "dialects": ["gemini", "gemini_count_tokens", "gemini_embed", "gemini_batch_embed"],
                 "base_url": upstream,
                 "place": "on_prem",
             },

@@ -29,6 +29,7 @@ class DialectName(StrEnum):
     GEMINI = "gemini"
     GEMINI_COUNT_TOKENS = "gemini_count_tokens"
     GEMINI_EMBED = "gemini_embed"
+    GEMINI_BATCH_EMBED = "gemini_batch_embed"
     OPENAI_MODELS = "openai_models"
     ANTHROPIC_MODELS = "anthropic_models"
     GEMINI_MODELS = "gemini_models"
@@ -39,7 +40,13 @@ ANSWERED_HERE = frozenset((DialectName.OPENAI_MODELS, DialectName.ANTHROPIC_MODE
 """What the gateway answers by itself: no provider is asked in it."""
 
 MODEL_IN_ADDRESS = frozenset(
-    (DialectName.GEMINI, DialectName.GEMINI_COUNT_TOKENS, DialectName.GEMINI_EMBED, DialectName.BEDROCK_CONVERSE)
+    (
+        DialectName.GEMINI,
+        DialectName.GEMINI_COUNT_TOKENS,
+        DialectName.GEMINI_EMBED,
+        DialectName.GEMINI_BATCH_EMBED,
+        DialectName.BEDROCK_CONVERSE,
+    )
 )
 """Bodies that name no model: the address does."""
 
@@ -98,6 +105,8 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """Whether the answer may be more than text: sounds or images."""
     premium: bool = False
     """Whether another tier of service than the standard one is asked for."""
+    free: bool = False
+    """Whether no provider charges for it: tokens are counted, and nothing is answered."""
     unit: Unit | None = None
     """What is charged for where the deployment has a price for it, instead of tokens."""
     units: int = 0
@@ -321,3 +330,11 @@ STORING = frozenset({DialectName.OPENAI_RESPONSES})
 def restates(dialect: Dialect | Answers) -> TypeGuard[Restating]:
     """Whether `dialect` is one of those."""
     return dialect.name in RESTATING
+
+
+@runtime_checkable
+class NamesAgain(Protocol):
+    """A dialect of `MODEL_IN_ADDRESS` whose documents may say the model's name once more."""
+
+    def for_model(self, document: Json, model: str) -> Json:
+        """`document` as it asks for `model`; the same object where it names none."""

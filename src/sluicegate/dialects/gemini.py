@@ -6,6 +6,7 @@ does (`Event.last`). An error in mid-stream is an event with an `error` object, 
 """
 
 from collections.abc import Sequence
+from typing import Self
 
 import msgspec
 
@@ -29,19 +30,19 @@ _LOGPROBS = ("logprobsResult", "avgLogprobs")
 class Gemini:
     """The dialect of one request; one without a model reads the answers of targets."""
 
-    __slots__ = ("_model", "_stream", "framing")
+    __slots__ = ("_stream", "framing", "model")
 
-    name = DialectName.GEMINI
+    name: DialectName = DialectName.GEMINI
 
     def __init__(self, model: str = "", *, stream: bool = False, array: bool = False) -> None:
         """`model` as the path names it; with `array` a stream is one JSON array."""
-        self._model = model
+        self.model = model
         self._stream = stream
         self.framing = JsonArray() if stream and array else None
 
     @classmethod
-    def asked(cls, arguments: Arguments) -> "Gemini":
-        """The dialect of a request to `:generateContent`."""
+    def asked(cls, arguments: Arguments) -> Self:
+        """The dialect of a request by any verb but `:streamGenerateContent`."""
         return cls(arguments.path["model"])
 
     @classmethod
@@ -55,7 +56,7 @@ class Gemini:
 
     def read(self, document: Json) -> Ask:
         """See `Dialect.read`."""
-        return gemini_request.read(document, self._model, stream=self._stream)
+        return gemini_request.read(document, self.model, stream=self._stream)
 
     def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
         """See `Dialect.spans`; `gemini_places` lists what is structural."""

@@ -32,6 +32,7 @@ PATHS = {
     DialectName.GEMINI: Path("/v1beta", "/models/{model}:generateContent", "/models/{model}:streamGenerateContent?alt=sse"),
     DialectName.GEMINI_COUNT_TOKENS: Path("/v1beta", "/models/{model}:countTokens"),
     DialectName.GEMINI_EMBED: Path("/v1beta", "/models/{model}:embedContent"),
+    DialectName.GEMINI_BATCH_EMBED: Path("/v1beta", "/models/{model}:batchEmbedContents"),
     DialectName.BEDROCK_CONVERSE: Path("", "/model/{model}/converse", "/model/{model}/converse-stream"),
 }
 """Per dialect, as its vendor's SDK calls it."""

@@ -13,6 +13,7 @@ CREDENTIAL_HEADER = {
     DialectName.GEMINI: ("x-goog-api-key", ""),
     DialectName.GEMINI_COUNT_TOKENS: ("x-goog-api-key", ""),
     DialectName.GEMINI_EMBED: ("x-goog-api-key", ""),
+    DialectName.GEMINI_BATCH_EMBED: ("x-goog-api-key", ""),
 }
 """Per dialect: the header that carries the credential, and what stands before it; where none is named, BEARER."""
 

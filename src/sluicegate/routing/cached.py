@@ -38,6 +38,7 @@ _ANSWERING = frozenset(
         DialectName.OPENAI_EMBEDDINGS,
         DialectName.GEMINI,
         DialectName.GEMINI_EMBED,
+        DialectName.GEMINI_BATCH_EMBED,
     )
 )
 """Dialects whose answers depend on the document alone, and are worth being kept."""

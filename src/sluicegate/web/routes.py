@@ -36,7 +36,7 @@ class TenantScope(StrEnum):
     """What every organisation may read."""
 
 
-GEMINI_VERBS = ("generateContent", "streamGenerateContent")
+GEMINI_VERBS = ("generateContent", "streamGenerateContent", "countTokens", "embedContent", "batchEmbedContents")
 """What may be asked of a model in Google's way."""
 PUBLIC = "public"
 """The authorisation of a route that everybody may use."""
