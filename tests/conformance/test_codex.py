@@ -18,13 +18,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 CODEX = Path(__file__).parent / "node" / "node_modules" / ".bin" / "codex"
 CONFIG = """
 model = "{model}"
-model_provider = "sluicegate"
 web_search = "disabled"
-[model_providers.sluicegate]
-name = "Sluicegate"
-base_url = "{url}/v1"
-env_key = "SLUICEGATE_KEY"
-wire_api = "responses"
+openai_base_url = "{url}/openai/v1"
 """
 COMMAND = {"cmd": "echo governed-$((40 + 2))"}
 
@@ -72,7 +67,7 @@ async def test_codex_runs_a_tool_and_is_answered_through_the_gateway(bench: Benc
     (home / "config.toml").write_text(CONFIG.format(model=model, url=bench.gateway.url))
     process = await asyncio.create_subprocess_exec(
         *(str(CODEX), "exec", "--skip-git-repo-check", "--dangerously-bypass-approvals-and-sandbox", "--json", "Look."),
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CODEX_HOME": str(home), "SLUICEGATE_KEY": KEY},
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CODEX_HOME": str(home), "CODEX_API_KEY": KEY},
         cwd=tmp_path,
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,

@@ -114,10 +114,10 @@ REFUSED = {
     "URL large": (414, get(b"/" + b"a" * 1_000_000)),
     # H24
     "upgrade h2c": (
-        400,
+        426,
         get(b"/", b"connection: upgrade, http2-settings", b"upgrade: h2c", b"http2-settings: AAMAAABk", close=False),
     ),
-    "upgrade websocket": (400, get(b"/", b"connection: upgrade", b"upgrade: websocket", close=False)),
+    "upgrade websocket": (426, get(b"/", b"connection: upgrade", b"upgrade: websocket", close=False)),
     "h2 preface": (400, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
     "CONNECT": (400, b"CONNECT a:443 HTTP/1.1\r\nhost: a:443\r\n\r\n"),
     "TRACE": (405, b"TRACE / HTTP/1.1\r\n" + HOST + b"\r\n"),

@@ -9,6 +9,7 @@ def variables(url: str, key: str) -> Mapping[str, str]:
     return {
         "OPENAI_BASE_URL": f"{base}/openai/v1",
         "OPENAI_API_KEY": key,
+        "CODEX_API_KEY": key,
         "ANTHROPIC_BASE_URL": f"{base}/anthropic",
         "ANTHROPIC_API_KEY": key,
         "SLUICEGATE_URL": base,

@@ -52,6 +52,8 @@ _LOSABLE = frozenset({"reasoning.encrypted_content", "web_search_call.action.sou
 """What `include` may ask for of items that a translated answer never has, or has without."""
 _ITEM = frozenset({"id", "status", "phase"})
 """Members of an item that say where it came from."""
+_OWN = "internal_chat_message_metadata_passthrough"
+"""What Codex tells OpenAI beside each item."""
 _PART_KNOBS = frozenset({"prompt_cache_breakpoint"})
 _TEXT_SILENT: dict[str, Any] = {"annotations": [], "logprobs": []}
 _CHOICES = {"none": Choice.NONE, "auto": Choice.AUTO, "required": Choice.REQUIRED}
@@ -106,6 +108,8 @@ class _Reader:
         kind = fields.text("type") or "message"
         for member in _ITEM:
             fields.take(member)
+        if fields.take(_OWN) is not None:
+            fields.drop(_OWN)
         if kind == "message":
             self._message(fields)
         elif kind == "function_call":

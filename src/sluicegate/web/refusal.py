@@ -24,6 +24,8 @@ class Refused(Exception):
         text = self.text.encode("ascii") + b"\n"
         head = f"HTTP/1.1 {self.status} {HTTPStatus(self.status).phrase}\r\nconnection: close\r\n"
         head += f"content-type: text/plain; charset=utf-8\r\ncontent-length: {len(text)}\r\n"
+        if self.status == HTTPStatus.UPGRADE_REQUIRED:  # RFC 9110, section 15.5.22: it says to what
+            head += "upgrade: HTTP/1.1\r\n"
         return b"%b%b\r\n%b" % (head.encode("ascii"), default_head, text)
 
 
@@ -45,7 +47,8 @@ def _check_head(
     if version not in ("1.1", "1.0"):
         raise Refused(505, "Only HTTP/1.1 and HTTP/1.0 are spoken here.")
     if upgrade:
-        raise Refused(400, "Upgrades and tunnels are not supported.")
+        # clients that would rather speak WebSocket understand 426, and ask again without
+        raise Refused(400 if method == b"CONNECT" else 426, "Upgrades and tunnels are not supported.")
     if method not in METHODS:
         raise Refused(405, "This method is not supported.")
     if not hosted and version == "1.1":

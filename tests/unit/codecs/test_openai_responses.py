@@ -61,6 +61,13 @@ def test_what_cannot_be_said_is_named(fields: Json, field: str) -> None:
     assert caught.value.field == field
 
 
+def test_what_codex_tells_openai_alone_is_left_out_and_named() -> None:
+    dropped: dict[str, None] = {}
+    item = {"role": "user", "content": "Hi", "internal_chat_message_metadata_passthrough": {"a": 1}}
+    assert decode({"model": "m", "input": [item]}, dropped).turns == (Turn("user", (Text("Hi"),)),)
+    assert list(dropped) == ["input.internal_chat_message_metadata_passthrough"]
+
+
 def test_a_tool_that_does_not_say_is_not_strict() -> None:
     tool = {"type": "function", "name": "f", "parameters": {}}
     conversation = decoded(input="Hi", tools=[tool])

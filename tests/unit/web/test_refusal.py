@@ -28,7 +28,8 @@ def test_served() -> None:
     ("status", "change"),
     [
         (505, {"version": "2.0"}),
-        (400, {"upgrade": True}),
+        (426, {"upgrade": True}),
+        (400, {"upgrade": True, "method": b"CONNECT"}),
         (405, {"method": b"TRACE"}),
         (400, {"hosted": False}),
         (400, {"version": "1.0", "chunked": True}),
