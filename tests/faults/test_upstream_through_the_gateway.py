@@ -1,6 +1,7 @@
 """A provider that misbehaves, as a client of the gateway meets it: each fault has its status, and its outcome entry."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -240,3 +241,30 @@ async def test_sensitive_data_never_goes_to_a_cloud(bench: Bench, dialect: Diale
     assert bench.upstream.hits == before
     (refusal,) = of(bench.directory, got.exchange)
     assert (refusal["kind"], refusal["reason"]) == ("refusal", "no_permitted_route")
+
+
+@EACH_DIALECT
+async def test_another_model_s_name_and_fields_that_nobody_knows(bench: Bench, dialect: Dialect) -> None:
+    document = (chat_answer() if dialect is CHAT else messages_answer()).body
+    odd = json.loads(document) | {"model": "x" * 100_000, "unheard_of": {"deep": [1, {"said": "new"}], "": None}}
+    bench.upstream.script(json_reply(odd))
+    got = await bench.ask(dialect)
+    assert got.status == 200
+    assert json.loads(got.body) == odd
+    assert bench.recorded(got) == ("answered", "allowed")
+    assert all(len(str(entry)) < 20_000 for entry in of(bench.directory, got.exchange))
+
+
+@EACH_DIALECT
+@pytest.mark.parametrize("usage", [None, [], {"x": -1}, {"tokens": 10**15}, "many"])
+async def test_reports_of_tokens_that_cannot_be_true(bench: Bench, dialect: Dialect, usage: Any) -> None:
+    document = json.loads((chat_answer() if dialect is CHAT else messages_answer()).body)
+    fields = ("prompt_tokens", "completion_tokens") if dialect is CHAT else ("input_tokens", "output_tokens")
+    number = next(iter(usage.values())) if isinstance(usage, dict) else None
+    document["usage"] = usage if number is None else dict.fromkeys(fields, number)
+    bench.upstream.script(json_reply(document))
+    got = await bench.ask(dialect)
+    assert got.status == 200
+    outcome = of(bench.directory, got.exchange)[1]
+    assert outcome["tokens"]["estimated"]
+    assert 0 < int(outcome["nano_usd"]) < 10**9
