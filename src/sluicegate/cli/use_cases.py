@@ -31,13 +31,26 @@ def list_use_cases() -> None:
             row["classification"],
             ",".join(row["models"]),
             row["guardrail"],
+            "own" if row["own_credentials"] else "gateway",
             "off" if (kept := caching(row)) is None else kept.mode.value,
             "active" if row["active"] else "inactive",
             row["origin"],
         )
         for row in rows
     ]
-    header = ("ORGANISATION", "TEAM", "NAME", "VERSION", "CLASSIFICATION", "MODELS", "GUARDRAIL", "CACHE", "STATE", "ORIGIN")
+    header = (
+        "ORGANISATION",
+        "TEAM",
+        "NAME",
+        "VERSION",
+        "CLASSIFICATION",
+        "MODELS",
+        "GUARDRAIL",
+        "CREDENTIALS",
+        "CACHE",
+        "STATE",
+        "ORIGIN",
+    )
     table(header, lines)
 
 
