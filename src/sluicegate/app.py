@@ -20,7 +20,7 @@ from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
 from sluicegate.dlp.policy_rows import RowWatch
 from sluicegate.dlp.vault import Vault
-from sluicegate.doors import open_doors
+from sluicegate.doors import embedding, open_doors
 from sluicegate.identity import first_start
 from sluicegate.identity.changes import FILE, ControlChanges
 from sluicegate.identity.first_start import FirstStart
@@ -42,10 +42,12 @@ from sluicegate.providers.presence import present
 from sluicegate.providers.presets import resolve
 from sluicegate.providers.registry import providers
 from sluicegate.routing.cache import Cache
+from sluicegate.routing.cached import Again
 from sluicegate.routing.catalog import Catalog
 from sluicegate.routing.checks import Checks
 from sluicegate.routing.explain import Explanation, explain
 from sluicegate.routing.health import Health
+from sluicegate.routing.near import Near
 from sluicegate.routing.plan import Plan
 from sluicegate.routing.retries import Retries
 from sluicegate.routing.scores import Scores
@@ -58,7 +60,7 @@ from sluicegate.stages.s2_scope import Scope
 from sluicegate.stages.s3_limit import Limit
 from sluicegate.stages.s4_inspect_prompt import InspectPrompt
 from sluicegate.stages.s5_route import Route
-from sluicegate.stages.s6_call import Call, Standing
+from sluicegate.stages.s6_call import DROPPED_HEADER, Call, Standing
 from sluicegate.stages.s7_inspect_response import InspectResponse
 from sluicegate.stages.s8_record import Record
 from sluicegate.stages.s9_watch import Watch
@@ -147,6 +149,7 @@ class Gateway:
         self.providers = providers(settings.upstream, self.pool)
         open_doors(policies.doors, self.pool, self.catalog.deployment, self.providers)
         self.cache = Cache(settings.cache)
+        self._again = self._giving_again()
         self.prices = listing.book_for(settings.limits)
         self.metrics = Metrics()
         self.traces = Traces(self.writer)
@@ -178,7 +181,7 @@ class Gateway:
         answers: dict[DialectName, Answers] = {**self._dialects, DialectName.BEDROCK_CONVERSE: BedrockConverse()}
         limit = Limit(rates, ledger, self.prices, self.catalog.targets, settings.limits, settings.upstream.attempts)
         own = own_answers(self.catalog, limit.likely_input)
-        call = Call(self.providers, answers, self._standing, settings.upstream, own, stored, self.cache)
+        call = Call(self.providers, answers, self._standing, settings.upstream, own, stored, self._again)
         return Pipeline(
             (
                 Authenticate(self.keyring),
@@ -194,6 +197,13 @@ class Gateway:
             call,
             settings.dlp.heartbeat_seconds,
         )
+
+    def _giving_again(self) -> Again:
+        """What gives answers again: by meaning as well, where a deployment tells that."""
+        bounds = self._settings.cache
+        embed = embedding(bounds.embedding_deployment, self.catalog.deployment, self.providers)
+        near = Near(bounds, embed, self.cache.clock) if bounds.embedding_deployment else None
+        return Again(self.cache, (DROPPED_HEADER,), near)
 
     def _show(self) -> None:
         """The state of queues and logs, beside what is counted per exchange."""
@@ -236,7 +246,7 @@ class Gateway:
         checks = Checks(
             self.catalog.every, partial(present, self.pool), self._standing.health, self._settings.routing.check_seconds
         )
-        beside = (self.policies.watch(), self.rows.watch(), self.cache.watch(), self._offer_ollama(), checks.run())
+        beside = (self.policies.watch(), self.rows.watch(), self._again.watch(), self._offer_ollama(), checks.run())
         self._tasks = [asyncio.ensure_future(each) for each in beside]
 
     async def stop(self) -> None:

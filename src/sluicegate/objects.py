@@ -72,9 +72,12 @@ class CacheSpec(Section):
     """Which answers of a use case are kept to be given again; none of one that is `sensitive`."""
 
     mode: CacheMode = CacheMode.OFF
-    """`off`, or `exact`: those to the same document."""
+    """`off`; `exact`: those to the same document; `semantic`: also where only the user's last text differs, and means the
+    same."""
     ttl_seconds: Annotated[int, Field(gt=0, le=2_592_000)] = 3_600
     """How long an answer may be given again."""
+    threshold: Annotated[float, Field(ge=0.5, le=1)] = 0.95
+    """How alike two texts are that mean the same: the cosine of their vectors, at least."""
 
 
 class UseCaseSpec(Section):

@@ -246,6 +246,19 @@ class Cache(Section):
     """What all of them may take."""
     max_answer_bytes: Bytes = 1024 * 1024
     """Of one answer; a longer one is not kept."""
+    embedding_deployment: str = ""
+    """Name of the deployment on premises, speaking `openai_embeddings`, that tells what texts mean; without one a cache that
+    is `semantic` is an `exact` one."""
+    embedding_timeout: Seconds = 2
+    """How long it may take; then the answer is asked for as if nothing were kept."""
+    embedding_pause: Seconds = 30
+    """How long it is not asked after it has failed."""
+    max_near: Annotated[int, Field(gt=0, le=1_000)] = 64
+    """Texts in one place of one conversation that a new one is compared with; beyond it the one used longest ago goes."""
+    max_vectors: Count = 4_096
+    """What is kept of the meaning of texts, in all."""
+    max_text_characters: Count = 4_000
+    """Of a text that is compared."""
     sweep_seconds: Seconds = 60
     """How often those whose time is over are forgotten, so that none stays in memory for longer than this beyond it."""
 

@@ -1,5 +1,6 @@
 """Through a whole gateway: what is given again is governed like what has just come, recorded, and costs nothing."""
 
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,18 @@ import pytest
 
 from tests.support import evidence, in_process
 from tests.support.guardrails import EMAIL
-from tests.support.upstream import Upstream, chat_answer, chat_stream, messages_answer, messages_stream
+from tests.support.outside import Answering
+from tests.support.upstream import (
+    Reply,
+    Request,
+    Upstream,
+    chat_answer,
+    chat_stream,
+    json_reply,
+    messages_answer,
+    messages_stream,
+    plausible,
+)
 
 POLICY = "policies: {default: {prompt: {email: %s}, answer: {email: %s}}}"
 CHAT = "/v1/chat/completions"
@@ -20,13 +32,18 @@ SCRIPTS: dict[str, dict[bool, Any]] = {
 
 
 def client(
-    folder: Path, upstream: Upstream, prompt: str = "redact", answer: str = "redact", **case: Any
+    folder: Path,
+    upstream: Upstream,
+    prompt: str = "redact",
+    answer: str = "redact",
+    more: Mapping[str, Any] | None = None,
+    **case: Any,
 ) -> AbstractAsyncContextManager[httpx.AsyncClient]:
-    """A client of the use case `demo`, whose answers are kept; its model is the scripted provider's."""
+    """A client of the use case `demo`, whose answers are kept; its model is the scripted provider's. `more` are settings."""
     declared = {"organisation": "default", "team": "demo", "name": "demo", "purpose": "Tests.", "models": ["demo*"]}
     provider = {
         "name": "far",
-        "dialects": ["openai_chat", "anthropic_messages"],
+        "dialects": ["openai_chat", "anthropic_messages", "openai_embeddings"],
         "base_url": f"{upstream.base_url}/v1",
         "place": "on_prem",
     }
@@ -39,7 +56,8 @@ def client(
         teams=({"organisation": "default", "name": "demo"},),
         use_cases=({**declared, "cache": {"mode": "exact"}, **case},),
         providers=(provider,),
-        deployments=(deployment,),
+        deployments=(deployment, {"name": "minilm", "model": "minilm", "provider": "far"}),
+        **(more or {}),
     )
 
 
@@ -133,3 +151,49 @@ async def test_an_answer_that_broke_off_is_not_kept(tmp_path: Path) -> None:
     assert b"[DONE]" not in broken.content
     assert again.content == whole.content
     assert again.headers["x-sluicegate-cache"] == "hit"
+
+
+def meaning(request: Request) -> Reply:
+    """Texts that begin alike mean the same to the model of vectors; the others get plausible answers."""
+    if not request.path.endswith("/embeddings"):
+        return plausible(request)
+    vector = [1.0, 0.1] if request.json()["input"].startswith("what") else [0.1, 1.0]
+    return json_reply({"object": "list", "data": [{"index": 0, "embedding": vector}]})
+
+
+SEMANTIC = {"mode": "semantic", "threshold": 0.9}
+BY_MEANING = {"cache": {"embedding_deployment": "minilm"}}
+
+
+@pytest.mark.parametrize("stream", [True, False])
+async def test_a_text_that_means_the_same_gets_the_same_answer(tmp_path: Path, stream: bool) -> None:
+    async with Answering(meaning) as upstream, client(tmp_path, upstream, more=BY_MEANING, cache=SEMANTIC) as to:
+        texts = ("what is it?", "what may it be?", "who is it?", "what is 5?")
+        answers = [await to.post(CHAT, json=asking(text, stream=stream)) for text in texts]
+        paths = [request.path for request in upstream.requests]
+    assert [answer.headers["x-sluicegate-cache"] for answer in answers] == ["miss", "semantic", "miss", "miss"]
+    assert answers[1].content == answers[0].content
+    assert (paths.count("/v1/embeddings"), paths.count("/v1/chat/completions")) == (4, 3)
+    again = outcome(tmp_path, answers[1])
+    [hit] = [decision for decision in again["decisions"] if decision["stage"] == "s6_call"]
+    assert (hit["reason"], hit["detail"]["embedded_by"]) == ("cache_hit", "minilm")
+    assert again.keys().isdisjoint({"nano_usd", "attempts", "tokens"})
+    missed = outcome(tmp_path, answers[2])
+    assert ("s6_call", "cache_miss") in [(decision["stage"], decision["reason"]) for decision in missed["decisions"]]
+
+
+async def test_nobody_who_can_tell_means_a_miss(tmp_path: Path) -> None:
+    def broken(request: Request) -> Reply:
+        return Reply(status=500) if request.path.endswith("/embeddings") else plausible(request)
+
+    async with Answering(broken) as upstream, client(tmp_path, upstream, more=BY_MEANING, cache=SEMANTIC) as to:
+        for text, told in (("what is it?", "miss"), ("what may it be?", "miss"), ("what is it?", "hit")):
+            answer = await to.post(CHAT, json=asking(text))
+            assert (answer.status_code, answer.headers["x-sluicegate-cache"]) == (200, told)
+
+
+async def test_a_prompt_in_which_something_was_found_is_not_sent_to_be_compared(tmp_path: Path) -> None:
+    async with Answering(meaning) as upstream, client(tmp_path, upstream, more=BY_MEANING, cache=SEMANTIC) as to:
+        answer = await to.post(CHAT, json=asking(f"what is {EMAIL}?"))
+        assert answer.headers["x-sluicegate-cache"] == "bypass"
+        assert [request.path for request in upstream.requests] == ["/v1/chat/completions"]

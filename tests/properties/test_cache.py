@@ -11,7 +11,7 @@ from sluicegate.core.event import whole
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.routing.cache import ENTRY_BYTES, Cache, Stored, kept
-from sluicegate.routing.cached import key_of
+from sluicegate.routing.cacheable import key_of
 from sluicegate.settings import Cache as Bounds
 from tests.support.exchanges import grant
 

@@ -9,7 +9,8 @@ from sluicegate.core.dialect import DialectName
 from sluicegate.core.errors import GatewayError, UpstreamError
 from sluicegate.core.provider import Place
 from sluicegate.dlp.external.doors import Reply as Got
-from tests.support.calls import target
+from sluicegate.doors import embedding
+from tests.support.calls import Caller, target
 from tests.support.outside import ways_out
 from tests.support.upstream import Reply, Upstream, chat_answer, json_reply, messages_answer
 
@@ -75,3 +76,52 @@ async def test_an_answer_without_text(reply: Reply) -> None:
         server.script(reply)
         with pytest.raises(GatewayError):
             await doors.chat("d", "s", "u", 7)
+
+
+VECTOR = json_reply({"object": "list", "data": [{"index": 0, "embedding": [0.5, 1]}], "usage": {"prompt_tokens": 2}})
+EMBEDDING: dict[str, Any] = {"place": Place.ON_PREM, "dialects": (DialectName.OPENAI_EMBEDDINGS,), "region": "eu-1"}
+
+
+async def test_what_a_text_means_is_asked_on_premises() -> None:
+    async with Upstream() as server, Caller() as caller:
+        there = target(f"{server.base_url}/v1", **EMBEDDING, upstream_model="minilm")
+        server.script(VECTOR)
+        embed = embedding("d", {"d": there}.get, {"http": caller.provider})
+        assert await embed("words", ("eu-*",)) == ("d", [0.5, 1])
+        assert server.requests[0].path == "/v1/embeddings"
+        assert server.requests[0].json() == {"model": "minilm", "input": "words", "encoding_format": "float"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"place": Place.PRIVATE_CLOUD},
+        {"upstream_model": "*"},
+        {"kind": "unknown"},
+        {"deployment": "other"},
+        {"dialects": (DialectName.OPENAI_CHAT,)},
+        {"region": "us-1"},
+        {"region": ""},
+    ],
+)
+async def test_nobody_else_is_asked_what_a_text_means(changes: dict[str, Any]) -> None:
+    async with Upstream() as server, Caller() as caller:
+        there = target(f"{server.base_url}/v1", **{**EMBEDDING, **changes})
+        embed = embedding("d", {there.deployment: there}.get, {"http": caller.provider})
+        with pytest.raises(UpstreamError):
+            await embed("words", ("eu-*",))
+        assert server.hits == 0
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [Reply(status=500), Reply(body=b"{}"), json_reply({"data": []}), json_reply({"data": [{"embedding": "AAAA"}]})],
+    ids=range(4),
+)
+async def test_an_answer_without_a_vector(reply: Reply) -> None:
+    async with Upstream() as server, Caller() as caller:
+        there = target(f"{server.base_url}/v1", **EMBEDDING)
+        embed = embedding("d", {"d": there}.get, {"http": caller.provider})
+        server.script(reply)
+        with pytest.raises(GatewayError):
+            await embed("words", ())

@@ -68,6 +68,7 @@ class Reason(StrEnum):
     CIRCUIT_OPEN = "circuit_open"
     # s6_call
     CACHE_HIT = "cache_hit"
+    CACHE_MISS = "cache_miss"
     CAPACITY_EXHAUSTED = "capacity_exhausted"
     UPSTREAM_UNREACHABLE = "upstream_unreachable"
     UPSTREAM_TIMEOUT = "upstream_timeout"

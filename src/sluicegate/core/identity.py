@@ -42,6 +42,8 @@ class CacheMode(StrEnum):
     OFF = "off"
     EXACT = "exact"
     """Those to the same document."""
+    SEMANTIC = "semantic"
+    """Those as well to a document whose last text, the user's, means the same, and whose rest is the same."""
 
 
 class Caching(msgspec.Struct, frozen=True):
@@ -51,6 +53,8 @@ class Caching(msgspec.Struct, frozen=True):
     """Never `off`: a use case without a cache has no Caching."""
     ttl_seconds: int
     """How long an answer may be given again after it was made."""
+    threshold: float = 1.0
+    """How alike two texts are that mean the same: the cosine of their vectors, at least; `semantic` alone asks."""
 
 
 class Budget(msgspec.Struct, frozen=True):

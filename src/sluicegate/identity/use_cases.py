@@ -51,7 +51,7 @@ def caching(row: Mapping[str, Any] | RowMapping) -> Caching | None:
     mode = CacheMode(given.get("mode", CacheMode.OFF))
     if mode is CacheMode.OFF or row["classification"] == Classification.SENSITIVE:
         return None
-    return Caching(mode, given["ttl_seconds"])
+    return Caching(mode, given["ttl_seconds"], given.get("threshold", 1.0))
 
 
 def wildcards(names: Iterable[str]) -> re.Pattern[str]:

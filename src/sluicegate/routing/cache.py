@@ -3,7 +3,6 @@
 They are text of prompts' answers: nothing here shows them (`repr`), logs them or writes them anywhere.
 """
 
-import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from time import monotonic
@@ -85,6 +84,9 @@ class Cache:
     def __len__(self) -> int:
         return len(self._stored)
 
+    def __contains__(self, key: object) -> bool:
+        return key in self._stored
+
     def find(self, key: bytes) -> Stored | None:
         """The answer of `key`, if there is one and its time is not over."""
         stored = self._stored.get(key)
@@ -96,29 +98,24 @@ class Cache:
         self._stored.move_to_end(key)
         return stored
 
-    def keep(self, key: bytes, stored: Stored) -> None:
-        """Keep an answer, in the place of an earlier one; nothing where it is longer than an answer may be."""
+    def keep(self, key: bytes, stored: Stored) -> bool:
+        """Keep an answer, in the place of an earlier one; False where it is longer than an answer may be."""
         bounds = self.bounds
         if stored.size > min(bounds.max_answer_bytes, bounds.max_bytes):
-            return
+            return False
         if key in self._stored:
             self._forget(key)
         self._stored[key] = stored
         self.bytes += stored.size
         while self.bytes > bounds.max_bytes or len(self._stored) > bounds.max_entries:
             self._forget(next(iter(self._stored)))
+        return True
 
     def sweep(self) -> None:
         """Forget every answer whose time is over."""
         now = self.clock()
         for key in [key for key, stored in self._stored.items() if stored.expires_at <= now]:
             self._forget(key)
-
-    async def watch(self) -> None:
-        """Sweep now and then, until cancelled."""
-        while True:
-            await asyncio.sleep(self.bounds.sweep_seconds)
-            self.sweep()
 
     def _forget(self, key: bytes) -> None:
         self.bytes -= self._stored.pop(key).size

@@ -8,19 +8,19 @@ and of the document as governance left it.
 from asyncio import sleep
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from hashlib import sha256
 from types import TracebackType
 
 from sluicegate.core.decision import Decision, Detail, Reason, Verdict
-from sluicegate.core.dialect import STORING, DialectName, Feature
 from sluicegate.core.event import Event
-from sluicegate.core.exchange import Exchange, encode
-from sluicegate.core.identity import Caching
-from sluicegate.core.provider import JSON, Answer, ClientHeader
+from sluicegate.core.exchange import Exchange
+from sluicegate.core.identity import CacheMode, Caching
+from sluicegate.core.provider import Answer
 from sluicegate.routing.cache import ENTRY_BYTES, Cache, Kept, Stored, kept
+from sluicegate.routing.cacheable import cacheable, key_of
+from sluicegate.routing.near import Near, Point
 
 CACHE_HEADER = "x-sluicegate-cache"
-"""Tells the client of a use case with a cache: `hit`, `miss`, or `bypass` for a request that has no part in it."""
+"""Tells the client of a use case with a cache: `hit`, `semantic`, `miss`; `bypass` where it has no part in it."""
 
 CONTROL = "cache-control"
 """Of the request (RFC 9111 section 5.2.1): `no-cache` wants a new answer, `no-store` one that is not kept either."""
@@ -29,31 +29,27 @@ ALLOW = Verdict.ALLOW
 BATCH = 64
 """Events that are given again at once; then others have their turn."""
 
-_ANSWERING = frozenset(
-    (
-        DialectName.OPENAI_CHAT,
-        DialectName.ANTHROPIC_MESSAGES,
-        DialectName.OPENAI_RESPONSES,
-        DialectName.OPENAI_COMPLETIONS,
-        DialectName.OPENAI_EMBEDDINGS,
-        DialectName.GEMINI,
-        DialectName.GEMINI_EMBED,
-        DialectName.GEMINI_BATCH_EMBED,
-    )
-)
-"""Dialects whose answers depend on the document alone, and are worth being kept."""
-_WITHIN = frozenset((Feature.TOOLS,))
-"""What a document may ask for and still hold everything that its answer depends on: the client runs these tools itself."""
 Manager = AbstractAsyncContextManager[Answer]
 
 
 class Again:
     """Opens answers of use cases that have a cache."""
 
-    def __init__(self, cache: Cache, told: Sequence[str] = ()) -> None:
-        """`told` are the response headers, set while an answer was made, that belong to it when it is given again."""
+    def __init__(self, cache: Cache, told: Sequence[str] = (), near: Near | None = None) -> None:
+        """`told` are the response headers, set while an answer was made, that belong to it when it is given again.
+        `near` finds answers to texts that mean the same; None where there is nothing to tell meaning by.
+        """
         self.cache = cache
+        self.near = near
         self.told = tuple(told)
+
+    async def watch(self) -> None:
+        """Forget what is over now and then, until cancelled."""
+        while True:
+            await sleep(self.cache.bounds.sweep_seconds)
+            self.cache.sweep()
+            if self.near is not None:
+                self.near.sweep(self.cache)
 
     def open(self, exchange: Exchange, caching: Caching, call: Callable[[], Manager]) -> "Cached":
         """The kept answer, or the one that `call` opens, which is then kept once it is complete."""
@@ -92,6 +88,7 @@ class Cached:
         "_key",
         "_manager",
         "_noted",
+        "_point",
         "_size",
         "headers",
         "status",
@@ -109,6 +106,8 @@ class Cached:
         self._noted: list[Kept] = []
         """What has come so far of an answer that is to be kept."""
         self._size = ENTRY_BYTES
+        self._point: Point | None = None
+        """What the answer's text means, where that was asked."""
         self.status = 200
         self.headers: Mapping[str, str] = {}
 
@@ -117,11 +116,12 @@ class Cached:
         asked = _directives(exchange.arrival.headers.get(CONTROL, ""))
         if "no-store" in asked or not cacheable(exchange):
             return await self._ask("bypass")
-        key = key_of(exchange)
-        stored = None if "no-cache" in asked else cache.find(key)
+        key, fresh = key_of(exchange), "no-cache" in asked
+        stored = None if fresh else cache.find(key)
         if stored is not None and _stands(stored, exchange):
-            cache.hits += 1
-            self._give(stored)
+            self._give(stored, "hit", {})
+            return self
+        if not fresh and self._caching.mode is CacheMode.SEMANTIC and await self._answered_nearby():
             return self
         cache.misses += 1
         self._key = key
@@ -154,15 +154,31 @@ class Cached:
         self.status, self.headers = answer.status, answer.headers
         return self
 
-    def _give(self, stored: Stored) -> None:
+    async def _answered_nearby(self) -> bool:
+        """Whether an answer was given that had been made for a text which means the same."""
+        near, cache, exchange = self._again.near, self._again.cache, self._exchange
+        if near is None or (point := await near.locate(exchange)) is None:
+            return False
+        self._point = point
+        embedded: Detail = {"embedded_by": point.deployment}
+        for key, likeness in near.around(point, self._caching.threshold):
+            stored = cache.find(key)
+            if stored is not None and _stands(stored, exchange):
+                self._give(stored, "semantic", {**embedded, "likeness_permille": int(likeness * 1_000)})
+                return True
+        exchange.decisions.append((exchange.stage, Decision(ALLOW, Reason.CACHE_MISS, embedded)))
+        return False
+
+    def _give(self, stored: Stored, told: str, more: Detail) -> None:
         """Answer with what was kept."""
         exchange = self._exchange
-        exchange.response_headers[CACHE_HEADER] = "hit"
+        self._again.cache.hits += 1
+        exchange.response_headers[CACHE_HEADER] = told
         exchange.response_headers.update(stored.headers)
         exchange.finish = stored.finish
         exchange.tool_calls.extend(stored.tool_calls)
         age = int(self._again.cache.clock() - stored.made_at)
-        detail: Detail = {"from": stored.exchange, "deployment": stored.deployment, "age_seconds": age}
+        detail: Detail = {"from": stored.exchange, "deployment": stored.deployment, "age_seconds": age, **more}
         exchange.decisions.append((exchange.stage, Decision(ALLOW, Reason.CACHE_HIT, detail)))
         self._answer = Given(stored.events)
 
@@ -192,47 +208,8 @@ class Cached:
             expires_at=now + self._caching.ttl_seconds,
             size=self._size,
         )
-        cache.keep(key, stored)
-
-
-def cacheable(exchange: Exchange) -> bool:
-    """Whether an answer to this exchange may be kept, or be one that was.
-
-    Not where something was found in the prompt, be it only noted: it holds what policy watches over, and placeholders mean
-    something else in every session. Not where the answer depends on, or changes, what is stored or fetched elsewhere.
-    """
-    dialect, arrival = exchange.dialect.name, exchange.arrival
-    if dialect not in _ANSWERING or arrival.method != "POST" or arrival.tail or arrival.kind != JSON:
-        return False
-    if not exchange.ask.features <= _WITHIN or (dialect in STORING and exchange.document.get("store") is not False):
-        return False
-    if exchange.own_credential or exchange.on_prem_only or exchange.sealed_values:
-        return False
-    return all(decision.verdict is ALLOW for _, decision in exchange.decisions)
-
-
-def key_of(exchange: Exchange) -> bytes:
-    """The SHA-256 of everything that the answer depends on.
-
-    Strings as a JSON list, which ends where it ends, then the document: two different lots of parts never read alike.
-    """
-    grant, ask, arrival = exchange.grant, exchange.ask, exchange.arrival
-    use_case = grant.use_case
-    parts = [
-        grant.organisation,
-        use_case.id,
-        str(use_case.version),
-        exchange.policy_version,
-        exchange.dialect.name.value,
-        arrival.surface,
-        "streamed" if ask.stream else "whole",
-        ask.model,
-        *[arrival.headers.get(name, "") for name in ClientHeader],
-        "bounded" if grant.budgets else "unbounded",  # a budget bounds the answer, see asking.py
-        "edited" if exchange.edited else "as sent",
-    ]
-    document = encode(exchange.document) if exchange.edited else arrival.body
-    return sha256(encode({"parts": parts}) + document).digest()
+        if cache.keep(key, stored) and self._point is not None and self._again.near is not None:
+            self._again.near.keep(self._point, key)
 
 
 def _stands(stored: Stored, exchange: Exchange) -> bool:

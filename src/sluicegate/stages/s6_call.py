@@ -23,7 +23,6 @@ from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Refusal
 from sluicegate.providers.ready import Ready
 from sluicegate.providers.refusal import status_of
-from sluicegate.routing.cache import Cache
 from sluicegate.routing.cached import Again
 from sluicegate.routing.failures import Failures, asked, elsewhere, throttled
 from sluicegate.routing.health import Health
@@ -76,10 +75,10 @@ class Call(Passive):
         bounds: Upstream,
         own: Mapping[DialectName, Own] | None = None,
         stored: Stored | None = None,
-        cache: Cache | None = None,
+        again: Again | None = None,
     ) -> None:
         """`own` gives what the gateway answers by itself, where no model is asked for or no target can be asked; `stored`
-        remembers whose an answer is that a provider keeps, and `cache` what was answered before, where a use case says so.
+        remembers whose an answer is that a provider keeps, `again` gives what was answered before, where a use case says so.
         """
         self.stored = stored
         self.providers = providers
@@ -87,7 +86,7 @@ class Call(Passive):
         self.health, self.scores, self.retries, self.capacity = standing
         self.bounds = bounds
         self.own = own or {}
-        self._again = None if cache is None else Again(cache, (DROPPED_HEADER,))
+        self._again = again
 
     def open(self, exchange: Exchange) -> AbstractAsyncContextManager[Answer]:
         """The answer of the first target of `exchange.route` that gives one; its events are in the client's dialect.

@@ -70,13 +70,13 @@ def test_special_characters_are_characters() -> None:
 
 
 def test_answers_are_kept_where_that_is_asked_for_and_never_of_sensitive_data() -> None:
-    exact = {"mode": "exact", "ttl_seconds": 60}
+    exact = {"mode": "exact", "ttl_seconds": 60, "threshold": 0.9}
     for classification in Classification:
         row = {**ROW, "classification": classification.value}
         assert use_case(row).cache is None
         assert use_case({**row, "cache": {**exact, "mode": "off"}}).cache is None
         kept = use_case({**row, "cache": exact}).cache
-        assert kept == (None if classification is Classification.SENSITIVE else Caching(CacheMode.EXACT, 60))
+        assert kept == (None if classification is Classification.SENSITIVE else Caching(CacheMode.EXACT, 60, 0.9))
 
 
 def test_the_lower_bound_counts() -> None:

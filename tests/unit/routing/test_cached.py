@@ -1,6 +1,6 @@
 """Which answers are kept and given again, and what the exchange is told."""
 
-import json
+import asyncio
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
@@ -8,23 +8,20 @@ from typing import Any
 import msgspec
 import pytest
 
-from sluicegate.core.decision import ALLOWED, Decision, Reason, Verdict
-from sluicegate.core.dialect import Dialect, DialectName
+from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.event import Event, sse, whole
-from sluicegate.core.exchange import Arrival, Exchange
+from sluicegate.core.exchange import Exchange
 from sluicegate.core.identity import CacheMode, Caching
 from sluicegate.core.provider import Target
-from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dialects.openai_responses import OpenAIResponses
 from sluicegate.routing.cache import Cache
-from sluicegate.routing.cached import BATCH, CACHE_HEADER, Again, cacheable, key_of
+from sluicegate.routing.cached import BATCH, CACHE_HEADER, Again
+from sluicegate.routing.near import Meaning, Near
 from sluicegate.settings import Cache as Bounds
-from tests.support.calls import collect, target
-from tests.support.exchanges import grant
+from tests.support.calls import collect
+from tests.support.keeping import A, B, exchange
 
-CHAT: Dialect = OpenAIChat()
-A, B = target(deployment="a"), target(deployment="b")
 CACHING = Caching(CacheMode.EXACT, 60)
+SEMANTIC = Caching(CacheMode.SEMANTIC, 60, 0.9)
 ANSWER = (whole({"said": "hello"}),)
 TOLD = "x-told"
 
@@ -60,8 +57,14 @@ class World:
 
     def __init__(self, **bounds: Any) -> None:
         self.cache = Cache(Bounds(**bounds), lambda: 0.0)
-        self.again = Again(self.cache, (TOLD,))
+        self.embedded: list[str] = []
+        self.again = Again(self.cache, (TOLD,), Near(self.cache.bounds, self._embed, self.cache.clock))
         self.calls = 0
+
+    async def _embed(self, text: str, _: Sequence[str]) -> Meaning:
+        """Texts that begin alike mean the same."""
+        self.embedded.append(text)
+        return Meaning("e", (1.0, 0.0, 0.1) if text.startswith("what") else (0.0, 1.0, 0.1))
 
     async def ask(
         self,
@@ -69,6 +72,7 @@ class World:
         batches: Sequence[Sequence[Event]] = (ANSWER,),
         made_by: Target | None = None,
         error: Exception | None = None,
+        caching: Caching = CACHING,
     ) -> list[Event]:
         """What the exchange reads, in an answer that breaks with `error`."""
 
@@ -76,28 +80,11 @@ class World:
             self.calls += 1
             return Opened(asked, batches, made_by or asked.route[0])
 
-        async with self.again.open(asked, CACHING, call) as answer:
+        async with self.again.open(asked, caching, call) as answer:
             events = await collect(answer)
             if error is not None:
                 raise error
             return events
-
-
-def exchange(
-    text: str = "hi", id: str = "1", dialect: Dialect = CHAT, route: Sequence[Target] = (A,), **fields: Any
-) -> Exchange:
-    """One that was admitted, and may be kept."""
-    headers = fields.pop("headers", {})
-    document = {"model": "m", "messages": [{"role": "user", "content": text}], **fields}
-    arrival = Arrival("/v1/chat/completions", "127.0.0.1", headers, json.dumps(document).encode())
-    asked = Exchange(id * 32, dialect, arrival)
-    asked.grant = grant()
-    asked.document = document
-    asked.ask = CHAT.read(document)
-    asked.route = tuple(route)
-    asked.decisions = [("s1_authenticate", ALLOWED)]
-    asked.stage = "s6_call"
-    return asked
 
 
 def told(asked: Exchange) -> str:
@@ -178,22 +165,6 @@ async def test_an_answer_of_a_deployment_that_may_not_be_asked_is_not_given() ->
         assert told(asked) == expected
 
 
-def test_what_is_not_for_keeping() -> None:
-    assert cacheable(exchange())
-    found, tokenised, stays, tail, read, own = (exchange() for _ in range(6))
-    found.decisions = [*found.decisions, ("s4_inspect_prompt", Decision(Verdict.FLAG, Reason.PROMPT_ALERTED))]
-    tokenised.sealed_values = b"x"
-    stays.on_prem_only = True
-    tail.arrival.tail = "/resp_1"
-    read.arrival.method = "GET"
-    own.own_credential = True
-    for asked in (found, tokenised, stays, tail, read, own):
-        assert not cacheable(asked)
-    assert cacheable(exchange(tools=[{"type": "function", "function": {"name": "look"}}]))
-    assert not cacheable(exchange(store=True))
-    assert not cacheable(exchange(web_search_options={}))
-
-
 async def test_what_is_not_for_keeping_is_asked_for() -> None:
     world = World()
     for asked in (exchange(store=True), exchange(store=True)):
@@ -202,25 +173,44 @@ async def test_what_is_not_for_keeping_is_asked_for() -> None:
     assert (world.calls, len(world.cache)) == (2, 0)
 
 
-def test_a_provider_that_keeps_the_answer_must_be_told_not_to() -> None:
-    asked = exchange(dialect=OpenAIResponses())
-    assert not cacheable(asked)
-    asked.document["store"] = False
-    assert cacheable(asked)
+async def test_a_text_that_means_the_same_is_answered_the_same() -> None:
+    world = World()
+    first, same, other = exchange("what is it?"), exchange("what may it be?"), exchange("who is it?")
+    fresh = exchange("what is it now?", headers={"cache-control": "no-cache"})
+    for asked in (first, same, other, fresh):
+        await world.ask(asked, caching=SEMANTIC)
+    assert [told(asked) for asked in (first, same, other, fresh)] == ["miss", "semantic", "miss", "miss"]
+    assert world.calls == 3
+    assert world.embedded == ["what is it?", "what may it be?", "who is it?"]
+    assert same.decisions[-1][1].detail == {
+        "from": "1" * 32,
+        "deployment": "a",
+        "age_seconds": 0,
+        "embedded_by": "e",
+        "likeness_permille": 1_000,
+    }
+    stage, missed = other.decisions[-1]
+    assert (stage, missed.reason, missed.detail) == ("s6_call", Reason.CACHE_MISS, {"embedded_by": "e"})
+    await world.ask(exchange("what is it?"), caching=SEMANTIC)
+    assert len(world.embedded) == 3, "the same words need no comparison"
 
 
-def test_forms_and_sounds_are_not_for_keeping() -> None:
-    class Sound(OpenAIChat):
-        name = DialectName.OPENAI_SPEECH
-
-    assert not cacheable(exchange(dialect=Sound()))
-    form = exchange()
-    form.arrival.kind = "multipart/form-data; boundary=x"
-    assert not cacheable(form)
+async def test_an_exact_cache_compares_no_texts() -> None:
+    world = World()
+    for text in ("what is it?", "what may it be?"):
+        await world.ask(exchange(text))
+    assert (world.calls, world.embedded) == (2, [])
 
 
-def test_the_document_counts_as_governance_left_it() -> None:
-    sent, edited, other = exchange(), exchange(), exchange()
-    edited.edited = other.edited = True
-    edited.document["messages"][0]["content"] = other.document["messages"][0]["content"] = "[EMAIL]"
-    assert key_of(edited) == key_of(other) != key_of(sent)
+async def test_what_is_over_is_forgotten_now_and_then() -> None:
+    now = [0.0]
+    cache = Cache(Bounds(sweep_seconds=0.001), lambda: now[0])
+    world = World()
+    world.cache, world.again = cache, Again(cache, (), Near(cache.bounds, world._embed, cache.clock))
+    await world.ask(exchange("what is it?"), caching=SEMANTIC)
+    now[0] = 61.0
+    watching = asyncio.ensure_future(world.again.watch())
+    while len(cache):
+        await asyncio.sleep(0.001)
+    watching.cancel()
+    assert cache.bytes == 0

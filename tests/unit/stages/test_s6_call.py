@@ -21,6 +21,7 @@ from sluicegate.limits.capacity import Capacity
 from sluicegate.limits.rate import Rates
 from sluicegate.providers.scripted import Script, ScriptedProvider
 from sluicegate.routing.cache import Cache
+from sluicegate.routing.cached import Again
 from sluicegate.routing.failures import elsewhere
 from sluicegate.routing.health import FAILURES, Health
 from sluicegate.routing.retries import SAVED, Retries
@@ -111,7 +112,7 @@ async def test_the_client_s_own_bytes_go_and_the_provider_s_come() -> None:
 async def test_a_use_case_with_a_cache_is_answered_from_it() -> None:
     call, provider = stage({"*": [Script(batches=[[CHAT]])]})
     standing = Standing(call.health, call.scores, call.retries, call.capacity)
-    call = Call({"scripted": provider}, DIALECTS, standing, Bounds(), cache=Cache(CacheBounds()))
+    call = Call({"scripted": provider}, DIALECTS, standing, Bounds(), again=Again(Cache(CacheBounds())))
     for caching in (None, None, Caching(CacheMode.EXACT, 60), Caching(CacheMode.EXACT, 60)):
         asked = exchange(A, cache=caching)
         assert [event.raw for event in await read(call, asked)] == [CHAT.raw]
