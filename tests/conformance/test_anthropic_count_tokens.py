@@ -18,7 +18,7 @@ async def test_what_no_target_counts_is_estimated_and_says_so(bench: Bench) -> N
             assert 10 < (await answer.parse()).input_tokens < 60
             assert answer.headers["x-sluicegate-estimated"] == "input_tokens"
             assert "anthropic-ratelimit-requests-limit" not in answer.headers
-    assert bench.upstream.requests == []
+    assert not [each for each in bench.upstream.requests if each.method == "POST"]
 
 
 async def test_a_target_that_counts_is_asked(tmp_path_factory: pytest.TempPathFactory) -> None:
@@ -36,4 +36,4 @@ async def test_a_target_that_counts_is_asked(tmp_path_factory: pytest.TempPathFa
             assert "x-sluicegate-estimated" not in answer.headers
             with pytest.raises(anthropic.PermissionDeniedError):
                 await sdk.messages.count_tokens(model="other", messages=ASK)
-        assert [request.path for request in upstream.requests] == ["/v1/messages/count_tokens"]
+        assert [each.path for each in upstream.requests if each.method == "POST"] == ["/v1/messages/count_tokens"]

@@ -71,9 +71,11 @@ class Reply:
         body = exchange.dialect.failure(error, exchange.id, streaming=self.started)
         if not self.started:
             self.started = True
-            more = "".join([f"{name}: {value}\r\n" for name, value in error.headers.items()])
+            asked = exchange.response_headers
+            headers = [f"{name}: {value}\r\n" for name, value in error.headers.items() if name not in asked]
+            more = "".join(headers)
             own = f"{_whole(body)}{more}x-sluicegate-reason: {error.reason.value}\r\n"
-            self._begin(error.status, own, _WHOLE_LINES + len(error.headers) + 1, len(body))
+            self._begin(error.status, own, _WHOLE_LINES + len(headers) + 1, len(body))
         waiting = self._client.write(body, True)
         if waiting is not None:
             await waiting

@@ -174,3 +174,13 @@ async def test_a_stream_without_server_sent_events_is_one_array() -> None:
     assert sent.headers["content-type"] == "application/json; charset=utf-8"
     assert "content-length" not in sent.headers
     assert json.loads(sent.body) == [{"a": 1}, {"b": 2}]
+
+
+async def test_what_a_stage_asked_for_is_said_once() -> None:
+    """A refusal carries the headers that stages asked for, which every answer says already."""
+    exchange, sent = make(), Sent()
+    exchange.response_headers["retry-after"] = "60"
+    reply = Reply(exchange, relay(sent))
+    await reply.failure(Denied(deny(Reason.RATE_REQUESTS), headers={**exchange.response_headers, "allow": "GET"}))
+    names = [name for name, _ in sent.messages[0]["headers"]]
+    assert (names.count(b"retry-after"), names.count(b"allow")) == (1, 1)
