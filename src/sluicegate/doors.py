@@ -89,7 +89,7 @@ def embedding(deployment: str, find: Callable[[str], Target | None], providers: 
             [vector] = _vectors.decode(await _answer(provider, target, request)).data
         except (msgspec.DecodeError, UnicodeDecodeError, ValueError):
             raise UpstreamError(Reason.UPSTREAM_INVALID, "The model's answer holds no vector.") from None
-        return Meaning(deployment, vector.embedding)
+        return Meaning(deployment, target.upstream_model, vector.embedding)
 
     return embed
 

@@ -87,7 +87,7 @@ async def test_what_a_text_means_is_asked_on_premises() -> None:
         there = target(f"{server.base_url}/v1", **EMBEDDING, upstream_model="minilm")
         server.script(VECTOR)
         embed = embedding("d", {"d": there}.get, {"http": caller.provider})
-        assert await embed("words", ("eu-*",)) == ("d", [0.5, 1])
+        assert await embed("words", ("eu-*",)) == ("d", "minilm", [0.5, 1])
         assert server.requests[0].path == "/v1/embeddings"
         assert server.requests[0].json() == {"model": "minilm", "input": "words", "encoding_format": "float"}
 

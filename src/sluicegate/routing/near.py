@@ -15,8 +15,8 @@ from math import isfinite, sqrt
 from operator import mul
 from typing import NamedTuple, TypeAlias
 
-from sluicegate.core.dialect import Form, Place, Span
-from sluicegate.core.errors import UpstreamError
+from sluicegate.core.dialect import DialectName, Form, Place, Span
+from sluicegate.core.errors import InvalidRequest, UpstreamError
 from sluicegate.core.exchange import Exchange, encode
 from sluicegate.routing.cacheable import key_of
 from sluicegate.settings import Cache as Bounds
@@ -24,6 +24,9 @@ from sluicegate.settings import Cache as Bounds
 log = logging.getLogger(__name__)
 
 MAX_DIMENSIONS = 8_192
+_CONVERSING = frozenset(
+    (DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES, DialectName.OPENAI_RESPONSES, DialectName.GEMINI)
+)
 _SAID = frozenset((Place.USER, Place.ASSISTANT, Place.TOOL_ARGUMENTS, Place.TOOL_RESULT))
 """Places that make up a conversation."""
 
@@ -34,9 +37,10 @@ Vector: TypeAlias = "array[float]"
 
 
 class Meaning(NamedTuple):
-    """What a text means, and by which deployment."""
+    """What a text means, and by which deployment's model: vectors of two models say nothing of one another."""
 
     deployment: str
+    model: str
     vector: Sequence[float]
 
 
@@ -80,7 +84,9 @@ class Near:
             self._quiet_until = self._clock() + self._bounds.embedding_pause
             return None
         vector = unit(meaning.vector)
-        return None if vector is None else Point(place, vector, meaning.deployment)
+        if vector is None:
+            return None
+        return Point(sha256(place + meaning.model.encode()).digest(), vector, meaning.deployment)
 
     def around(self, point: Point, threshold: float) -> list[tuple[bytes, float]]:
         """Keys of the answers to texts at least so like this one, with how like they are, the most alike first."""
@@ -121,9 +127,14 @@ def asked_text(exchange: Exchange) -> tuple[str, bytes] | None:
     So too where there are tools, files, images or sounds: an answer that acts, or that looks, goes with its very words.
     """
     ask = exchange.ask
+    if exchange.dialect.name not in _CONVERSING:
+        return None
     if ask.features or ask.tools or ask.blobs or ask.media:
         return None
-    reading = exchange.dialect.spans(exchange.document)
+    try:
+        reading = exchange.dialect.spans(exchange.document)
+    except InvalidRequest:  # inspection read it within bounds of its own
+        return None
     if reading.unread or reading.files:
         return None
     span = next((each for each in reversed(reading.spans) if each.place in _SAID), None)

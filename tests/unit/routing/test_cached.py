@@ -64,7 +64,7 @@ class World:
     async def _embed(self, text: str, _: Sequence[str]) -> Meaning:
         """Texts that begin alike mean the same."""
         self.embedded.append(text)
-        return Meaning("e", (1.0, 0.0, 0.1) if text.startswith("what") else (0.0, 1.0, 0.1))
+        return Meaning("e", "m", (1.0, 0.0, 0.1) if text.startswith("what") else (0.0, 1.0, 0.1))
 
     async def ask(
         self,

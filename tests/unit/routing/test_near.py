@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from sluicegate.core.decision import Reason
-from sluicegate.core.errors import UpstreamError
+from sluicegate.core.dialect import BOUNDS, Bounds, DialectName, Json, Reading
+from sluicegate.core.errors import InvalidRequest, UpstreamError
+from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.routing.near import MAX_DIMENSIONS, Embed, Meaning, Near, Point, asked_text, unit
-from sluicegate.settings import Cache as Bounds
+from sluicegate.settings import Cache as Cached
 from tests.support.keeping import exchange
 
 SAID = {"role": "user", "content": "what is it?"}
@@ -26,9 +28,9 @@ def point(*numbers: float, place: bytes = b"p") -> Point:
 
 def near(embed: Embed | None = None, **bounds: Any) -> Near:
     async def plain(text: str, _: Sequence[str]) -> Meaning:
-        return Meaning("e", (float(len(text)), 1.0))
+        return Meaning("e", "m", (float(len(text)), 1.0))
 
-    return Near(Bounds(**bounds), embed or plain, lambda: 0.0)
+    return Near(Cached(**bounds), embed or plain, lambda: 0.0)
 
 
 def place(*messages: dict[str, Any], **fields: Any) -> bytes | None:
@@ -69,6 +71,21 @@ def test_what_is_not_the_user_s_own_words_is_not_compared() -> None:
     assert place({"role": "system", "content": "Be kind."}) is None
 
 
+def test_no_vector_is_given_for_the_text_of_another() -> None:
+    class Vectors(OpenAIChat):
+        name = DialectName.OPENAI_EMBEDDINGS
+
+    assert asked_text(exchange("what is it?", dialect=Vectors())) is None
+
+
+def test_what_is_too_deep_to_read_is_not_compared() -> None:
+    class Deep(OpenAIChat):
+        def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
+            raise InvalidRequest(Reason.TOO_DEEP, "x")
+
+    assert asked_text(exchange("what is it?", dialect=Deep())) is None
+
+
 def test_the_most_alike_comes_first_and_what_is_unlike_not_at_all() -> None:
     texts = near()
     for key, numbers in ((b"far", (0.0, 1.0)), (b"close", (1.0, 0.2)), (b"same", (2.0, 0.0)), (b"longer", (1.0, 0.0, 0.0))):
@@ -104,7 +121,7 @@ def test_a_sweep_leaves_what_is_kept() -> None:
 @pytest.mark.parametrize("vector", [(), (0.0, 0.0), (nan, 1.0), (inf, 1.0), (1e300, 1e300), (1.0,) * (MAX_DIMENSIONS + 1)])
 async def test_what_points_nowhere_is_a_miss(vector: tuple[float, ...]) -> None:
     async def embed(_: str, __: Sequence[str]) -> Meaning:
-        return Meaning("e", vector)
+        return Meaning("e", "m", vector)
 
     assert await near(embed).locate(exchange("what is it?")) is None
 
@@ -112,6 +129,21 @@ async def test_what_points_nowhere_is_a_miss(vector: tuple[float, ...]) -> None:
 async def test_a_text_that_is_too_long_is_not_sent() -> None:
     assert await near(max_text_characters=3).locate(exchange("what")) is None
     assert await near(max_text_characters=4).locate(exchange("what")) is not None
+
+
+async def test_vectors_of_two_models_are_not_compared() -> None:
+    model = ["one"]
+
+    async def embed(_: str, __: Sequence[str]) -> Meaning:
+        return Meaning("e", model[0], (1.0, 0.0))
+
+    texts = near(embed)
+    before = await texts.locate(exchange("what is it?"))
+    model[0] = "other"
+    after = await texts.locate(exchange("what is it?"))
+    assert before is not None
+    assert after is not None
+    assert before.place != after.place
 
 
 @pytest.mark.parametrize("slow", [True, False])
@@ -124,7 +156,7 @@ async def test_who_fails_is_left_alone_for_a_while(slow: bool, caplog: pytest.Lo
             await asyncio.Event().wait()
         raise UpstreamError(Reason.UPSTREAM_UNREACHABLE, "x")
 
-    texts = Near(Bounds(embedding_timeout=0.001, embedding_pause=30), embed, lambda: now[0])
+    texts = Near(Cached(embedding_timeout=0.001, embedding_pause=30), embed, lambda: now[0])
     with caplog.at_level(logging.WARNING):
         for moment in (0.0, 29.0, 30.0):
             now[0] = moment
