@@ -89,7 +89,7 @@ class TextChannel:
         for end, numbers in grouped(ends) if ends else ():
             if end + base >= self._seen and end > low:
                 hits = scanner.confirm(scanned, 0, low, end, numbers)
-                self._waiting.update(Hit(h.rule, h.start + base, h.end + base, h.closing) for h in hits)
+                self._waiting.update(hit.moved(base) for hit in hits)
         self._seen = base + len(window)
         return self._seen if final else base + low - 1 + scanner.undecided(window[low - 1 :], window[: low - 1])
 

@@ -18,12 +18,13 @@ import msgspec
 
 from sluicegate.dlp.automaton import MAX_BYTES, UNBOUNDED, Automaton, TooManyReports, Workshop, check_size
 from sluicegate.dlp.leads import Leads
-from sluicegate.dlp.packs import CONTEXT_REACH, Rule, RuleError, check_of, near_of
+from sluicegate.dlp.packs import CONTEXT_REACH, Rule, RuleError, check_of, near_of, value_of
 from sluicegate.dlp.plan import Draft, Facts, Plan, Sources, recall, remember
 from sluicegate.dlp.reading import Reading
 from sluicegate.dlp.stretches import Stretches
 from sluicegate.dlp.tails import Tails, length
 from sluicegate.dlp.validators import Validator
+from sluicegate.dlp.values import Finder, Place
 
 EDGE = "\0"
 """Stands before the first and after the last character of a text; no boundary refuses it."""
@@ -36,6 +37,13 @@ class Hit(msgspec.Struct, frozen=True, gc=False):
     start: int
     end: int
     closing: bool = False
+    value: Place | None = None
+    """From where to where the value stands that it tells of, where that is not all of it."""
+
+    def moved(self, by: int, rule: int | None = None) -> "Hit":
+        """The same in a text that begins `by` characters earlier; of another rule, where one is given."""
+        value = None if self.value is None else (self.value[0] + by, self.value[1] + by)
+        return Hit(self.rule if rule is None else rule, self.start + by, self.end + by, self.closing, value)
 
 
 class _Pattern(msgspec.Struct, frozen=True, gc=False):
@@ -46,6 +54,7 @@ class _Pattern(msgspec.Struct, frozen=True, gc=False):
     width: int
     near: Validator | None
     check: Validator | None
+    value: Finder | None
 
 
 class Scanner:
@@ -129,17 +138,27 @@ class Scanner:
     def confirm(self, text: str, floor: int, low: int, end: int, numbers: Sequence[int]) -> Iterator[Hit]:
         """The longest valid match of each of the patterns `numbers` in text[low:end] that ends at `end`.
 
+        Where a rule tells values, also shorter ones as far as their values are others: `token=…&key=…` has two.
         text[low - 1] must be there: the character before. Context words are looked for from text[floor] on, or from text[1].
         """
         for number, starts in self._starts(text, low, end, numbers).items():
             pattern = self._patterns[number]
+            told = 0
             for start in starts:
                 if pattern.near is not None and not pattern.near(text[max(floor - 1, start - CONTEXT_REACH - 1, 0) : start]):
                     continue
                 if pattern.check is not None and not pattern.check(text[start:end]):
                     continue
-                yield Hit(number >> 1, start, end, pattern.closing)
-                break
+                value = None if pattern.value is None else pattern.value(text[start:end])
+                if value is None or value[0] >= value[1]:
+                    yield Hit(number >> 1, start, end, pattern.closing)
+                    break
+                first, last = start + value[0], start + value[1]
+                if last > told:
+                    yield Hit(number >> 1, start, end, pattern.closing, (first, last))
+                    told = last
+                    if last == end:
+                        break
 
     def undecided(self, text: str, before: str | None = None) -> int:
         """The index of the first character of `text` from which on more text could still make or lengthen a match.
@@ -186,6 +205,6 @@ class _Patterns(dict[int, _Pattern]):
 
     def __missing__(self, number: int) -> _Pattern:
         facts, rule, closing = self._facts[number], self._rules[number >> 1], bool(number & 1)
-        near, check = (None, None) if closing else (near_of(rule), check_of(rule))
-        made = self[number] = _Pattern(facts.wide, closing, facts.width, near, check)
+        near, check, value = (None, None, None) if closing else (near_of(rule), check_of(rule), value_of(rule))
+        made = self[number] = _Pattern(facts.wide, closing, facts.width, near, check, value)
         return made

@@ -126,7 +126,8 @@ class Ledger:
                 if hit.start >= self._ends.get(hit.rule, 0):
                     self._count(hit.rule)
                 self._ends[hit.rule] = hit.end
-                self._act(hit.rule, hit.start, hit.end)
+                start, end = hit.value or (hit.start, hit.end)
+                self._act(hit.rule, start, end)
 
     def _count(self, index: int) -> None:
         self.counts[index] = self.counts.get(index, 0) + 1

@@ -182,7 +182,7 @@ class Inspection:
                 continue  # within a lead, which is looked at on its own where it is governed text
             low = starts[index]
             confirmed = self.scanner.confirm(buffer, low - 1 - len(texts[index][0]), low, end, numbers)
-            moved = [Hit(hit.rule, hit.start - low, hit.end - low, hit.closing) for hit in confirmed]
+            moved = [hit.moved(-low) for hit in confirmed]
             if moved:
                 hits.setdefault(index, []).extend(moved)
         for index, where in placed(texts, starts, found).items():

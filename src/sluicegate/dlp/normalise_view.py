@@ -144,20 +144,26 @@ class View:
         hits: list[Hit] = []
         for end, which in grouped(ends):
             if end + base >= self._seen and end > low:
-                hits += [
-                    self._placed(hit.rule, hit.start + base, hit.end + base, closing=hit.closing)
-                    for hit in self._scanner.confirm(scanned, 0, low, end, which)
-                ]
+                hits += [self._original(hit.moved(base)) for hit in self._scanner.confirm(scanned, 0, low, end, which)]
         self._seen = len(self.text)
         if not only:
             self._low = self._seen if final else base + low - 1 + self._scanner.undecided(window[low - 1 :])
         return hits
 
-    def _placed(self, rule: int, start: int, end: int, *, closing: bool = False) -> Hit:
+    def _original(self, hit: Hit) -> Hit:
+        """The hit, in places of the original."""
+        value = None if hit.value is None else self._span(*hit.value)
+        return Hit(hit.rule, *self._span(hit.start, hit.end), hit.closing, value)
+
+    def _placed(self, rule: int, start: int, end: int) -> Hit:
+        return Hit(rule, *self._span(start, end))
+
+    def _span(self, start: int, end: int) -> tuple[int, int]:
+        """Where text[start:end] stands in the original."""
         starts = self.starts
         while end < len(starts) and starts[end] == starts[end - 1]:
             end += 1  # a character of the original is taken whole
-        return Hit(rule, starts[start] if start < len(starts) else self._place(start), self._place(end), closing)
+        return starts[start] if start < len(starts) else self._place(start), self._place(end)
 
     def _place(self, index: int) -> int:
         if index < len(self.starts):

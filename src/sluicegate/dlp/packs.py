@@ -13,6 +13,7 @@ from yaml import CSafeLoader
 from sluicegate.dlp import kept as folder
 from sluicegate.dlp.pattern import MAX_WIDTH, Node, PatternError, Ranges, one_class, parse, width
 from sluicegate.dlp.validators import UnknownValidator, Validator, validator_of
+from sluicegate.dlp.values import VALUES, Finder
 
 PACKS = Path(__file__).parent / "packs"
 
@@ -65,6 +66,8 @@ class Rule(Subject, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ignore_case: bool = False
     validator: str | None = None
     """A name that `validators.validator_of` knows."""
+    value: str | None = None
+    """What tells where in a match the value stands, which alone is redacted or tokenised: a name of `values.VALUES`."""
     before: str = "alnum"
     """What may not stand right before a match: `none`, `alnum`, `word`, `digit`, or a class such as `[A-Za-z0-9._-]`."""
     after: str = "alnum"
@@ -112,6 +115,7 @@ def form(rule: Rule) -> Form:
     except PatternError as error:
         raise RuleError(f"rule {rule.id}: pattern refused: {error}") from None
     check_of(rule)
+    value_of(rule)
     if any(not word or len(word) > CONTEXT_REACH for word in rule.context):
         raise RuleError(f"rule {rule.id}: a context word has 1 to {CONTEXT_REACH} characters")
     return Form(node, closing, before, after, max(width(node)[1], 0 if closing is None else width(closing)[1]))
@@ -123,6 +127,17 @@ def check_of(rule: Rule) -> Validator | None:
         return None if rule.validator is None else validator_of(rule.validator, rule.jurisdiction)
     except UnknownValidator as error:
         raise RuleError(f"rule {rule.id}: {error}") from None
+
+
+def value_of(rule: Rule) -> Finder | None:
+    """What tells where in a match the value stands; None where that is all of it. Raises RuleError."""
+    if rule.value is None:
+        return None
+    if rule.value not in VALUES:
+        raise RuleError(f"rule {rule.id}: no value is called {rule.value}; there are {', '.join(VALUES)}")
+    if rule.until is not None:
+        raise RuleError(f"rule {rule.id}: a finding that goes on until something is redacted whole: it has no `value`")
+    return VALUES[rule.value]
 
 
 def near_of(rule: Rule) -> Validator | None:
@@ -229,4 +244,5 @@ __all__ = [
     "read_pack",
     "read_yaml",
     "shipped",
+    "value_of",
 ]

@@ -90,7 +90,7 @@ class Selection:
             mine = [part.own[number] for number in numbers if number in part.own]
             if mine:
                 for hit in part.scanner.confirm(text, floor, low, end, mine):
-                    yield Hit(part.shown[2 * hit.rule] >> 1, hit.start, hit.end, hit.closing)
+                    yield hit.moved(0, part.shown[2 * hit.rule] >> 1)
 
     def undecided(self, text: str, before: str | None = None) -> int:
         """See `Scan.undecided`; rules that are not selected may move it further to the left."""

@@ -53,6 +53,8 @@ def test_the_library_is_the_rules_without_their_examples_kept_or_not(tmp_path: P
         ({"before": "xy"}, "a boundary is one class"),
         ({"context": ("",)}, "a context word"),
         ({"until": "b*"}, "pattern refused"),
+        ({"value": "asigned"}, "rule own: no value is called asigned; there are assigned"),
+        ({"value": "assigned", "until": "b"}, "rule own: .* has no `value`"),
     ],
 )
 def test_a_rule_that_cannot_be_used_is_named(more: dict[str, object], why: str) -> None:
