@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 def variables(url: str, key: str) -> Mapping[str, str]:
-    """What OpenAI's and Anthropic's SDKs, Claude Code, Codex and their like read. `url` is the gateway's, without a path."""
+    """What OpenAI's, Anthropic's and Google's SDKs, Claude Code, Codex and their like read. `url` is the gateway's, without a path."""
     base = url.rstrip("/")
     return {
         "OPENAI_BASE_URL": f"{base}/openai/v1",
@@ -12,6 +12,8 @@ def variables(url: str, key: str) -> Mapping[str, str]:
         "CODEX_API_KEY": key,
         "ANTHROPIC_BASE_URL": f"{base}/anthropic",
         "ANTHROPIC_API_KEY": key,
+        "GOOGLE_GEMINI_BASE_URL": f"{base}/gemini",
+        "GEMINI_API_KEY": key,
         "SLUICEGATE_URL": base,
         "SLUICEGATE_KEY": key,
     }
