@@ -9,6 +9,7 @@ from sluicegate.core.dialect import Dialect, DialectName
 from sluicegate.core.exchange import Arrival, Exchange
 from sluicegate.core.identity import Budget, Period
 from sluicegate.dialects.anthropic_messages import AnthropicMessages
+from sluicegate.dialects.gemini import Gemini
 from sluicegate.dialects.openai_chat import OpenAIChat
 from sluicegate.providers.travel import EXCHANGE_HEADER
 from tests.support.calls import target
@@ -61,3 +62,13 @@ def test_a_trace_travels_into_any_dialect_and_others_into_their_own() -> None:
     asked.arrival = msgspec.structs.replace(asked.arrival, headers={"traceparent": trace, "anthropic-version": "2023-06-01"})
     request = Asking(asked, DIALECTS).request(target(), MESSAGES, translation(CHAT, MESSAGES))
     assert request.headers == {"traceparent": trace, EXCHANGE_HEADER: asked.id}
+
+
+def test_a_translation_is_streamed_where_the_path_says_so() -> None:
+    gemini = Gemini("m", stream=True)
+    document = {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}
+    asked = Exchange("e" * 32, gemini, Arrival("/v1beta/x", "127.0.0.1", {}, json.dumps(document).encode()))
+    asked.grant, asked.document, asked.ask = grant(), document, gemini.read(document)
+    request = Asking(asked, DIALECTS).request(target(), CHAT, translation(DialectName.GEMINI, CHAT))
+    assert request.stream
+    assert json.loads(request.body)["stream"] is True
