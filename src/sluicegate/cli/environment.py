@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 
 def variables(url: str, key: str) -> Mapping[str, str]:
-    """What OpenAI's, Anthropic's and Google's SDKs, Claude Code, Codex and their like read. `url` is the gateway's, without a path."""
+    """What the vendors' SDKs, Claude Code, Codex and their like read. `url` is the gateway's, without a path."""
     base = url.rstrip("/")
     return {
         "OPENAI_BASE_URL": f"{base}/openai/v1",

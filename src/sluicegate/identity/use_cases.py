@@ -41,7 +41,7 @@ def use_case(row: Mapping[str, Any] | RowMapping) -> UseCase:
         over_budget=OverBudget(row["over_budget"]),
         cache=caching(row),
         active=row["active"],
-        own_credentials=bool(row["own_credentials"]),
+        own_credentials=row["own_credentials"],
     )
 
 

@@ -104,7 +104,7 @@ use_case = Table(
     Column("cache", JSON, nullable=False, default=dict),
     Column("rate", JSON, nullable=False),
     Column("active", Boolean, nullable=False),
-    Column("own_credentials", Boolean, nullable=True),
+    Column("own_credentials", Boolean, nullable=False, default=False),
     *_owned(),
     UniqueConstraint("organisation_id", "name"),
 )

@@ -77,7 +77,7 @@ class UseCase(Owned):
     cache: CacheSpec
     rate: RateSpec
     active: bool
-    own_credentials: bool | None
+    own_credentials: bool
 
 
 class UseCases(Page):

@@ -82,7 +82,7 @@ class UseCaseRoutes:
         return await context.change(caller, "use_case.change", f"use_case:{id}", before["organisation_id"], change)
 
 
-def _check_compatible(own_credentials: bool | None, system_prompt: str | None) -> None:
+def _check_compatible(own_credentials: bool, system_prompt: str | None) -> None:
     """Raises Problem where a use case would have both."""
     if own_credentials and system_prompt is not None:
         raise Problem(422, f"{OWN_AND_PROMPT}.", field="body.own_credentials")

@@ -11,12 +11,15 @@ down_revision = "0004"
 
 
 def upgrade() -> None:
-    """Add the columns; null means that nothing of the kind was said."""
+    """Add the columns; null means that nothing of the kind was said. No use case that is there takes such a credential."""
     for name in ("paths", "query", "auth", "client_headers", "quirks"):
         op.add_column("provider", sa.Column(name, sa.JSON(), nullable=True))
     _list_headers()
     op.add_column("deployment", sa.Column("quirks", sa.JSON(), nullable=True))
-    op.add_column("use_case", sa.Column("own_credentials", sa.Boolean(), nullable=True))
+    with op.batch_alter_table("use_case") as table:
+        table.add_column(sa.Column("own_credentials", sa.Boolean(), nullable=False, server_default=sa.false()))
+    with op.batch_alter_table("use_case") as table:
+        table.alter_column("own_credentials", server_default=None)
 
 
 def _list_headers() -> None:
