@@ -9,7 +9,7 @@ import pytest_asyncio
 
 from tests.conformance.conftest import Bench
 from tests.support.gateway import KEY, running
-from tests.support.small import NAMED, small
+from tests.support.small import GOOGLE_MODEL, NAMED, small
 from tests.support.upstream import Upstream
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -25,7 +25,7 @@ async def bench(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Bench
 async def test_openai_lists_models(bench: Bench, prefix: str) -> None:
     async with openai.AsyncOpenAI(base_url=f"{bench.gateway.url}{prefix}/v1", api_key=KEY, max_retries=0) as sdk:
         page = await sdk.models.with_raw_response.list()
-        assert [model.id for model in page.parse().data] == list(NAMED)
+        assert [model.id for model in page.parse().data] == sorted((*NAMED, GOOGLE_MODEL))
         assert page.headers["x-sluicegate-model-patterns"] == "claude-*, small-*, test-*"
         for name in (*NAMED, "claude-whatever"):
             assert (await sdk.models.retrieve(name)).id == name
@@ -37,7 +37,7 @@ async def test_openai_lists_models(bench: Bench, prefix: str) -> None:
 @pytest.mark.parametrize("prefix", ["", "/anthropic"])
 async def test_anthropic_lists_models(bench: Bench, prefix: str) -> None:
     async with anthropic.AsyncAnthropic(base_url=f"{bench.gateway.url}{prefix}", api_key=KEY, max_retries=0) as sdk:
-        assert [model.id async for model in sdk.models.list(limit=1)] == list(NAMED)
+        assert [model.id async for model in sdk.models.list(limit=1)] == sorted((*NAMED, GOOGLE_MODEL))
         assert (await sdk.models.retrieve(NAMED[0])).display_name == NAMED[0]
         with pytest.raises(anthropic.NotFoundError):
             await sdk.models.retrieve("hidden")

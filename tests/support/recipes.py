@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tests.support import small
 from tests.support.gateway import CHAT_MODEL, MESSAGES_MODEL, RESPONSES_MODEL
-from tests.support.small import SMALL_MODEL
+from tests.support.small import GOOGLE_MODEL, SMALL_MODEL
 from tests.support.upstream import (
     Reply,
     chat_answer,
@@ -87,7 +88,32 @@ def _generated(path: str) -> Mapping[str, tuple[Recipe, ...]]:
     ):
         at = f"{path}/{CHAT_MODEL}:{verb}"
         found[f"{path}/{{model:path}}:{verb}"] = (Recipe(_gemini, reply, stream, at),)
+    values = {"values": small.VECTOR}
+    for verb, ask, answer in (
+        ("embedContent", _embedded, lambda text: {"embedding": values, "note": text}),
+        ("batchEmbedContents", _batch, lambda text: {"embeddings": [values], "note": text}),
+        ("countTokens", _counted, lambda _: {"totalTokens": 7}),
+    ):
+        free, at = verb == "countTokens", f"{path}/{GOOGLE_MODEL}:{verb}"
+        reply = partial(_said, answer)
+        found[f"{path}/{{model:path}}:{verb}"] = (Recipe(ask, reply, path=at, words=not free, free=free),)
     return found
+
+
+def _said(answer: Callable[[str], Document], text: str) -> Reply:
+    return json_reply(answer(text))
+
+
+def _embedded(text: str) -> Document:
+    return {"content": {"parts": [{"text": text}]}}
+
+
+def _batch(text: str) -> Document:
+    return {"requests": [{"model": f"models/{GOOGLE_MODEL}", **_embedded(text)}]}
+
+
+def _counted(text: str) -> Document:
+    return {"contents": [{"role": "user", "parts": [{"text": text}]}]}
 
 
 RECIPES: Mapping[str, tuple[Recipe, ...]] = {

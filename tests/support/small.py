@@ -17,6 +17,8 @@ SMALL = (
 )
 SMALL_MODEL = "small-model"
 """A model at a provider that speaks all of SMALL; any `small-…` is."""
+GOOGLE_MODEL = "test-google"
+"""A model at a provider of Google's smaller APIs."""
 NAMED = ("alpha/one", "test-named")
 """Models that have names of their own, and no patterns."""
 
@@ -27,7 +29,10 @@ def small(upstream: str, *, key: dict[str, Any] | None = None, **use_case: Any) 
     found = governed(upstream, key=key, **{"models": allowed, **use_case})
     price = {"input": "1", "output": "2", "image": "0.04", "characters": "15", "minute": "0.006"}
     found["providers"] += [{"name": "small", "dialects": list(SMALL), "base_url": f"{upstream}/v1", "place": "on_prem"}]
+    google = ["gemini_count_tokens", "gemini_embed", "gemini_batch_embed"]
+    found["providers"] += [{"name": "google", "dialects": google, "base_url": upstream, "place": "on_prem"}]
     found["deployments"] += [
+        {"name": "google", "model": GOOGLE_MODEL, "provider": "google", "price": {"input": "1", "output": "2"}},
         {"name": "small", "model": "small-*", "provider": "small", "upstream_model": "*", "price": price},
         *({"name": name, "model": name, "provider": "chat", "price": {"input": "1", "output": "2"}} for name in NAMED),
         {"name": "hidden", "model": "hidden", "provider": "chat", "price": {"input": "1", "output": "2"}},

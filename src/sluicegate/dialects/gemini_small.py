@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from sluicegate.core.dialect import BOUNDS, Ask, Bounds, DialectName, Json, Piece, Reading, SystemEdit, SystemMode
 from sluicegate.core.event import Event
-from sluicegate.core.usage import Usage
+from sluicegate.core.usage import Unit, Usage
 from sluicegate.dialects import gemini_request
 from sluicegate.dialects.answers import document_of, govern, tokens
 from sluicegate.dialects.checks import wrong
@@ -66,7 +66,7 @@ class GeminiCountTokens(Gemini):
         if counted and either(document, "contents") is not None:
             raise wrong("contents", f"left out where `{_INNER}` is given")
         ask = gemini_request.read(counted or document, self.model, stream=False)
-        return replace(ask, max_tokens=0, choices=1, free=True)
+        return replace(ask, max_tokens=0, choices=1, free=True, unit=Unit.NOTHING)
 
     def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
         """See `Dialect.spans`."""
