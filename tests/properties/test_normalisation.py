@@ -105,6 +105,30 @@ def test_what_is_written_in_another_way_is_found_where_it_stands(value: str, wri
     assert found.startswith(f"It is{before} [")
 
 
+EDGES = st.lists(st.sampled_from(["\u200f", "\u200e", "\u200b", "\u200d", "\ufeff", "\u2068", "\u00ad"]), max_size=3).map(
+    "".join
+)
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.sampled_from(VALUES), EDGES, EDGES, st.sampled_from(["", " and", ". ", "\n", "é", "слово"]), st.booleans())
+def test_what_is_not_seen_belongs_to_a_value_only_within_it(
+    value: str, before: str, after: str, rest: str, within: bool
+) -> None:
+    written = f"{value[:5]}\u200f\u200b{value[5:]}" if within else value
+    parts = [f"It is {before}", written, f"{after} {rest}"]
+    found = redacted("".join(parts))
+    assert re.fullmatch(rf"It is {before}\[[A-Z_]+\]{re.escape(parts[2])}", found)
+    assert answer(REDACTING, list("".join(parts)))[0] == found
+
+
+def test_what_is_not_seen_stays_outside_however_it_is_written() -> None:
+    assert redacted(f"mail {EMAIL}&#8203;, twice") == "mail [EMAIL]&#8203;, twice"
+    assert redacted(f"mail {EMAIL}\\u200f\\u200e, twice") == "mail [EMAIL]\\u200f\\u200e, twice"
+    assert redacted(f"mail {EMAIL}=\n=\n, twice") == "mail [EMAIL]=\n=\n, twice"
+    assert redacted(f"mail \u200f{EMAIL}\u0332\u200f") == "mail \u200f[EMAIL]\u200f"
+
+
 ODD = st.sampled_from(
     [
         *(

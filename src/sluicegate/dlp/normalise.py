@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from html.entities import html5
 from typing import Protocol
 
-from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, FORMS, HARD, LIKE, SOFT, ranges, source
+from sluicegate.dlp.normalise_tables import ALPHABETS, BESIDE, DROPPED, FORMS, HARD, INVISIBLE, LIKE, SOFT, ranges, source
 
 LAYERS = 3
 """How many escapes around each other are undone: `%2534`, `&amp;#52;`."""
@@ -44,8 +44,47 @@ _QUOTED_CUT = re.compile(
 )
 
 
+class Gaps:
+    """Where in the original a stage dropped what is not seen: from what follows it back to where it began.
+
+    What is dropped between the characters of a value belongs to it, and what is dropped behind the last one does not.
+    """
+
+    __slots__ = ("_back", "_open")
+
+    def __init__(self) -> None:
+        self._back: dict[int, int] = {}
+        self._open: int | None = None  # what follows it has not come yet
+
+    def dropped(self, start: int) -> None:
+        """Something was dropped that starts here, and has nothing behind it so far."""
+        self._open = start
+
+    def follows(self, start: int) -> None:
+        """The next character that the stage takes up starts here."""
+        if self._open is not None:
+            if self._open < start:
+                self._back[start] = self._open
+            self._open = None
+
+    def before(self, end: int) -> int:
+        """Where what ends here ends without what was dropped last."""
+        if self._open is not None and end > self._open:
+            end = self._open
+        while end in self._back:
+            end = self._back[end]
+        return end
+
+    def forget(self, before: int) -> None:
+        """Forget what was dropped before this place."""
+        if self._back:
+            self._back = {after: start for after, start in self._back.items() if after >= before}
+
+
 class Stage(Protocol):
     """One step of a view."""
+
+    gaps: Gaps
 
     touched: bool
     """Whether the last piece was changed."""
@@ -66,6 +105,7 @@ class Unescape:
     def __init__(self, unit: re.Pattern[str], cut: re.Pattern[str], marks: str, meaning: Callable[[str], str]) -> None:
         """`marks` are the characters that a unit may begin with."""
         self._unit, self._cut, self._marks, self._meaning = unit, cut, marks, meaning
+        self.gaps = Gaps()
         self.touched = False
         self.rest = ""
         self._places: list[int] = []
@@ -81,6 +121,8 @@ class Unescape:
         if self.rest:
             text, starts = self.rest + text, self._places + starts
             self.rest, self._places = "", []
+        if starts:
+            self.gaps.follows(starts[0])
         if not any(mark in text for mark in self._marks):
             return text, starts
         if not final and (cut := self._cut.search(text, max(0, len(text) - _LONGEST_ESCAPE))):
@@ -97,6 +139,8 @@ class Unescape:
                 out += (text[at:begin], meant)
                 places += starts[at:begin]
                 places += [starts[begin]] * len(meant)
+                if not meant:
+                    self._drop(starts, begin, end)
                 at = end
                 self.touched = True
         if not self.touched:
@@ -104,6 +148,11 @@ class Unescape:
         out.append(text[at:])
         places += starts[at:]
         return "".join(out), places
+
+    def _drop(self, starts: Sequence[int], begin: int, end: int) -> None:
+        self.gaps.dropped(starts[begin])
+        if end < len(starts):
+            self.gaps.follows(starts[end])
 
 
 def escapes() -> Unescape:
@@ -161,6 +210,7 @@ _P = r"[-._@+/:%=&#]"
 _L = f"[{source(ALPHABETS)}]"
 _SEEN = rf"[\t\n\r -~{source(HARD)}{source(SOFT)}{source(ALPHABETS)}]"
 _DROP = re.compile(f"(?<={_SEEN})[{source(DROPPED)}]+")
+_UNSEEN = "".join(chr(point) for low, high in INVISIBLE for point in range(low, high + 1))
 _NEXT = f"[{source(BESIDE)}]"
 _FORM = re.compile(
     f"(?P<form>[{source(HARD)}]+|(?<={_NEXT})[{source(SOFT)}]|[{source(SOFT)}](?={_NEXT}))"
@@ -179,6 +229,7 @@ class Strip:
 
     def __init__(self, before: str = "") -> None:
         """`before` is what stands before the first piece."""
+        self.gaps = Gaps()
         self.touched = False
         self.rest = ""
         self._before = before[-1:]
@@ -191,6 +242,8 @@ class Strip:
     def feed(self, text: str, starts: list[int], *, final: bool) -> tuple[str, list[int]]:  # noqa: ARG002  of every stage
         """See Stage."""
         self.touched = False
+        if starts:
+            self.gaps.follows(starts[0])
         if text.isascii():
             self._before = text[-1:] or self._before
             return text, starts
@@ -203,6 +256,11 @@ class Strip:
             begin, end = unit.span()
             out.append(whole[at:begin])
             places += starts[at - lead : begin - lead]
+            unseen = len(unit[0].rstrip(_UNSEEN))
+            if begin + unseen < end:
+                self.gaps.dropped(starts[begin + unseen - lead])
+                if end < len(whole):
+                    self.gaps.follows(starts[end - lead])
             at = end
             self.touched = True
         if not self.touched:
@@ -220,6 +278,7 @@ class Fold:
 
     def __init__(self, before: str = "") -> None:
         """`before` is what stands before the first piece."""
+        self.gaps = Gaps()
         self.touched = False
         self.rest = ""
         self._places: list[int] = []

@@ -89,15 +89,16 @@ _PAIRS = (
     ),
     *("ΧX", "ϹC", "ͿJ", "օo", "սu", "հh", "ոn", "ցg", "զq", "յj", "ՕO", "ՍU", "ՏS", "ԼL"),
 )
-_INVISIBLE = (
+INVISIBLE: Ranges = (
     *((0xAD, 0xAD), (0x34F, 0x34F), (0x61C, 0x61C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F), (0x200B, 0x200F)),
     *((0x2028, 0x202E), (0x2060, 0x206F), (0x3164, 0x3164), (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0)),
     *((0xFFF9, 0xFFFB), (0x1D173, 0x1D17A), (0xE0000, 0xE0FFF)),
 )
+"""What has no width, or says only how others are to be shown."""
 _MARKS = ((0x300, 0x36F), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F))
 """Combining marks that may stand on any letter; not those of one script, without which its words are others."""
 
-DROPPED: Ranges = merged([*_INVISIBLE, *_MARKS])
+DROPPED: Ranges = merged([*INVISIBLE, *_MARKS])
 """What is not seen after a visible character: zero width, soft hyphen, directions, tags, variation selectors, free marks."""
 
 

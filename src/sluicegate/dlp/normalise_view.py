@@ -117,6 +117,8 @@ class View:
         if drop > 0:
             self.text = self.text[drop:]
             del self.starts[:drop]
+            for stage in self._stages:
+                stage.gaps.forget(self._place(0))
             self._low -= drop
             self._seen -= drop
             self._changed = max(0, self._changed - drop)
@@ -163,7 +165,10 @@ class View:
         starts = self.starts
         while end < len(starts) and starts[end] == starts[end - 1]:
             end += 1  # a character of the original is taken whole
-        return starts[start] if start < len(starts) else self._place(start), self._place(end)
+        stop = self._place(end)
+        for stage in reversed(self._stages):
+            stop = stage.gaps.before(stop)
+        return self._place(start), stop
 
     def _place(self, index: int) -> int:
         if index < len(self.starts):

@@ -1,6 +1,6 @@
 import pytest
 
-from sluicegate.dlp.normalise import folding, plainly, quoting
+from sluicegate.dlp.normalise import Gaps, folding, plainly, quoting
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,15 @@ def test_what_is_cut_waits() -> None:
     assert (stage.rest, stage.since) == ("%3", 1)
     assert stage.feed("4b", [3, 4], final=False) == ("4b", [1, 4])
     assert stage.touched
+
+
+def test_gaps_go_back_over_all_that_was_dropped() -> None:
+    gaps = Gaps()
+    gaps.dropped(5)
+    gaps.follows(7)
+    gaps.dropped(7)
+    assert (gaps.before(4), gaps.before(7), gaps.before(9)) == (4, 5, 5)
+    gaps.follows(9)
+    assert (gaps.before(9), gaps.before(10)) == (5, 10)
+    gaps.forget(9)
+    assert gaps.before(9) == 7
