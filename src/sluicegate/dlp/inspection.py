@@ -16,7 +16,7 @@ from sluicegate.dlp.normalise_view import Inner, View
 from sluicegate.dlp.normalise_where import ESCAPED, INNER, QUOTED, Place, chains, placed, places, regions
 from sluicegate.dlp.outcome import NOT_RUN, NOTHING, PATTERNS_RAN, Reasons, decide, with_unasked
 from sluicegate.dlp.packs import CONTEXT_REACH, Subject
-from sluicegate.dlp.panel import Heard, Panel
+from sluicegate.dlp.panel import Heard, Once, Panel
 from sluicegate.dlp.reading import Reading
 from sluicegate.dlp.selection import Scan
 
@@ -113,6 +113,14 @@ class Inspection:
         groups = {id: Treatment(Action.REDACT, group=number) for number, id in enumerate(self.ids, 1)}
         decoded = self._depth, self._longest
         return Inspection(self.scanner, groups, most, Judged(1), self.max_candidates, self.panel, decoded)
+
+    def once(self) -> "Inspection":
+        """The same for one trial: about a text that comes again its detectors are not asked again."""
+        if self.panel is None:
+            return self
+        treatments = dict(zip(self.ids, self.treatments, strict=True))
+        bounds = self._bound, Judged(1), self.max_candidates
+        return Inspection(self.scanner, treatments, *bounds, Once(self.panel), (self._depth, self._longest), self._unasked)
 
     def refuses(self, refused_by: Sequence[str]) -> bool:
         """Whether more than a shadow depends on what one of these detectors, which could not look, would have found."""

@@ -115,6 +115,40 @@ class Panel:
         return Opinion(tuple(detections), (patterns, *verdicts), tuple(refused))
 
 
+class Once(Panel):
+    """The detectors of a panel, for one trial: about a passage none is asked twice, whatever came of asking."""
+
+    def __init__(self, panel: Panel) -> None:
+        super().__init__(panel.detectors, remembered=1)
+        self._panel = panel
+        self._said: dict[bytes, list[Detection]] = {}
+        self._verdicts: dict[str, str] = {}
+        self._refused: dict[str, None] = {}
+
+    async def ask(self, passages: Sequence[Passage], patterns: str = patterns()) -> Opinion:
+        """See Panel. A detector that could not look at one of the passages asked about so far did not look."""
+        digests = [_digest(passage) for passage in passages]
+        fresh = {digest: passage for digest, passage in zip(digests, passages, strict=True) if digest not in self._said}
+        if fresh or not self._verdicts:
+            self._take(list(fresh), await self._panel.ask(list(fresh.values()), patterns))
+        detections = [
+            Detection(index, each.start, each.end, each.signal)
+            for index, digest in enumerate(digests)
+            for each in self._said[digest]
+        ]
+        return Opinion(tuple(detections), (patterns, *self._verdicts.values()), tuple(self._refused))
+
+    def _take(self, digests: Sequence[bytes], opinion: Opinion) -> None:
+        self._said.update((digest, []) for digest in digests)
+        for each in opinion.detections:
+            self._said[digests[each.passage]].append(each)
+        for verdict in opinion.verdicts[1:]:
+            name, _, heard = verdict.rpartition(":")
+            if name not in self._verdicts or heard != Heard.RAN:
+                self._verdicts[name] = verdict
+        self._refused.update(dict.fromkeys(opinion.refused_by))
+
+
 class _Asked:
     """One detector that is asked about what it has not seen yet."""
 

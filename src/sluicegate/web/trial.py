@@ -118,8 +118,8 @@ class Trial:
         """Inspect a request. Raises InvalidRequest for what the path would refuse as one."""
         document = self._strict(document)
         dialect.read(document)
+        policy = _once(policy, subject)
         stage, _ = self._inspecting(Only(policy))
-        policy = policy.for_(subject.team, subject.role, subject.team)
         reading = dialect.spans(document, self._bounds)
         if reading.files:
             await self._documents.complete(reading)
@@ -135,8 +135,8 @@ class Trial:
     async def answer(self, policy: Policy, dialect: Dialect, document: Json, subject: Subject) -> Result:
         """Inspect an answer. Raises InvalidRequest where it is beyond the bounds of a body."""
         document = self._strict(document)
+        policy = _once(policy, subject)
         _, stage = self._inspecting(Only(policy))
-        policy = policy.for_(subject.team, subject.role, subject.team)
         event = whole(document)
         pieces = [piece for piece in dialect.pieces(event) if piece.text]
         spans = [Span(piece.holder, piece.key, piece.text, Place.ASSISTANT) for piece in pieces]
@@ -186,6 +186,13 @@ class Trial:
         ]
         complete = len(findings) <= MOST_FINDINGS and all(edit.group for each in edits.values() for edit in each)
         return findings[:MOST_FINDINGS], complete
+
+
+def _once(policy: Policy, subject: Subject) -> Policy:
+    """The policy as it is for the subject, whose detectors are asked once: places and deeds are of one answer."""
+    policy = policy.for_(subject.team, subject.role, subject.team)
+    prompt, answer = (each and each.once() for each in (policy.prompt, policy.answer))
+    return msgspec.structs.replace(policy, prompt=prompt, answer=answer, overrides=())
 
 
 def _finding(path: str, edit: Edit, inspection: Inspection, named: Mapping[int, Action]) -> Finding:

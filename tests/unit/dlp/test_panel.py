@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sluicegate.core.dialect import Place
 from sluicegate.dlp.detector import Detection, Detector, DetectorFailed, Passage, ScriptedDetector, Signal
-from sluicegate.dlp.panel import ONLY_PATTERNS, Heard, Opinion, Panel, Remembered, Unscannable, patterns
+from sluicegate.dlp.panel import ONLY_PATTERNS, Heard, Once, Opinion, Panel, Remembered, Unscannable, patterns
 
 SIGNAL = Signal(id="word", kind="word", severity="low", label="WORD")
 
@@ -178,3 +178,22 @@ def test_names_are_told_apart() -> None:
     for detectors in twins:
         with pytest.raises(ValueError):
             Panel(detectors, 10)
+
+
+async def test_once_asks_about_what_is_new_and_keeps_who_could_not_look() -> None:
+    failing = scripted("a", fails=True)
+    quick, slow = scripted("b"), Waiting("c", "secret")
+    slow.gate.set()
+    once = Once(Panel([failing, quick, slow], 10))
+    assert (await once.ask([])).verdicts == ("patterns:ran", "a:ran", "b:ran", "c:ran")
+    first = await once.ask(passages("no", "a secret", "a secret"))
+    failing.fails = False
+    again = await once.ask(passages("a secret", "no"), patterns(Heard.NOT_RUN))
+    more = await once.ask(passages("no", "one secret"))
+    assert slow.seen == ["no", "a secret", "one secret"]
+    assert first.verdicts == more.verdicts == ("patterns:ran", "a:not_run", "b:ran", "c:ran")
+    assert again.verdicts == ("patterns:not_run", *first.verdicts[1:])
+    assert first.refused_by == again.refused_by == more.refused_by == ("a",)
+    assert {(each.passage, each.start, each.end) for each in first.detections} == {(1, 2, 8), (2, 2, 8)}
+    assert {(each.passage, each.start) for each in again.detections} == {(0, 2)}
+    assert (more.detections[0].passage, more.detections[0].start) == (1, 4)

@@ -1,6 +1,6 @@
 """A trial says what the path would do, and where each finding stands."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.dialect import Bounds, Json
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.dialects.openai_chat import OpenAIChat
-from sluicegate.dlp.detector import ScriptedDetector, Signal
+from sluicegate.dlp.detector import Detection, Passage, ScriptedDetector, Signal
 from sluicegate.dlp.documents import Documents
 from sluicegate.dlp.policies import Policies
 from sluicegate.dlp.policy import PolicySource
@@ -134,3 +134,29 @@ async def test_what_a_detector_finds_has_its_place_too(tried: Tried, tmp_path: P
     result = await tried.trial.prompt(policy, OpenAIChat(), prompt_of("a grumpy text"), Subject())
     assert places(result) == [("mood", 2, 8, "block")]
     assert result.decision.verdict is Verdict.DENY
+
+
+class Counting(ScriptedDetector):
+    """Counts how often it is asked; what it says is not remembered."""
+
+    remembers = False
+    asked = 0
+
+    def find(self, passages: Sequence[Passage]) -> Sequence[Detection]:
+        self.asked += 1
+        return super().find(passages)
+
+
+@pytest.mark.parametrize("answer", [False, True])
+@pytest.mark.parametrize("action", ["redact", "alert"])
+@pytest.mark.parametrize("fails", [False, True])
+async def test_detectors_are_asked_once(tried: Tried, tmp_path: Path, answer: bool, action: str, fails: bool) -> None:
+    signal = Signal(id="mood", kind="mood", severity="medium", label="MOOD")
+    detector = Counting("moods", {"grumpy": signal}, fails=fails, refuses=False)
+    policies = Policies(Dlp(policies=str(tmp_path / "p.yaml")), KEPT, detectors=[detector])
+    policy = await policies.tried({"prompt": {"mood": action}, "answer": {"mood": action}})
+    attempt, made = (tried.trial.answer, answer_of) if answer else (tried.trial.prompt, prompt_of)
+    result = await attempt(policy, OpenAIChat(), made("a grumpy text"), Subject())
+    assert detector.asked == 1
+    assert places(result) == ([] if fails else [("mood", 2, 8, action)])
+    assert result.text == ("a [MOOD] text" if action == "redact" and not fails else "a grumpy text")
