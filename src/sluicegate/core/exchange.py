@@ -97,6 +97,9 @@ class Kept(msgspec.Struct, frozen=True):
     provider: str
     account: str
     """The reference of the credential it was made with; empty without one."""
+    tokens: int = 0
+    """Of its prompt and itself, all before them included: what goes with a request that follows it. Until it is complete,
+    the most that can be."""
 
 
 class Attempt(msgspec.Struct, frozen=True):

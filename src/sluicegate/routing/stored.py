@@ -39,7 +39,7 @@ class StoredAnswers:
     async def find(self, organisation: str, use_case: str, answer: str) -> Kept | None:
         """Where the use case's answer is kept; None if it has none of this id."""
         table = stored_answer.c
-        query = select(table.model, table.provider, table.account).where(
+        query = select(table.model, table.provider, table.account, table.tokens).where(
             table.use_case_id == use_case,
             table.answer_id == answer,
             table.organisation_id == organisation,
@@ -58,6 +58,7 @@ class StoredAnswers:
             "model": kept.model,
             "provider": kept.provider,
             "account": kept.account,
+            "tokens": kept.tokens,
             "at": now,
         }
         mine = (stored_answer.c.use_case_id == use_case) & (stored_answer.c.answer_id == answer)

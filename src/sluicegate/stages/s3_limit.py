@@ -99,7 +99,7 @@ class Limit(Passive):
         quote = self._quote(ask) if ask.unit else self._prices.quote(self._targets(ask.model), ask.model)
         if quote.unknown is not None:
             return deny(Reason.PRICE_UNKNOWN, deployment=quote.unknown)
-        need = self._need(exchange.arrival.body, known["document"], grant, ask, quote.offers)
+        need = self._need(exchange, grant, ask, quote.offers)
         # from here to the claim nothing is awaited
         hold = self._rates.admit(grant.key_id, grant.rate, need.tokens)
         anthropic = exchange.dialect.name in ANTHROPIC
@@ -132,7 +132,7 @@ class Limit(Passive):
 
     def likely_input(self, exchange: Exchange) -> int:
         """Tokens of the prompt, estimated."""
-        return self._prompt(exchange.arrival.body, exchange.grant, exchange.ask)[1]
+        return self._prompt(exchange, exchange.grant, exchange.ask)[1]
 
     async def settle(self, exchange: Exchange) -> None:
         """Settle to what was used; nothing where nothing was reserved. `exchange.usage` is completed by estimates."""
@@ -155,14 +155,15 @@ class Limit(Passive):
         known = [Offer(target.deployment, price, target.max_output_tokens) for target, price in offers if price is not None]
         if not known or len(known) < len(offers):
             return None
-        return self._need(exchange.arrival.body, exchange.document, grant, ask, known)
+        return self._need(exchange, grant, ask, known)
 
-    def _need(self, body: bytes, document: Json, grant: Grant, ask: Ask, offers: Sequence[Offer]) -> Need:
+    def _need(self, exchange: Exchange, grant: Grant, ask: Ask, offers: Sequence[Offer]) -> Need:
         """The upper bound. An unknown model needs nothing: s5_route refuses it."""
+        document = exchange.__dict__["document"]
         extras = 0 if _PRICED.isdisjoint(document) and not ask.blobs else _extras(document, ask)
         if not offers:
             return Need(0, 0, 0, 0, extras, ())
-        input, likely = self._prompt(body, grant, ask)
+        input, likely = self._prompt(exchange, grant, ask)
         most = dearest = 0
         asked, choices = ask.max_tokens, ask.choices
         for _, price, max_output_tokens in offers:
@@ -181,17 +182,19 @@ class Limit(Passive):
             nano_usd += more * lost
         return Need(tokens, nano_usd, likely, most, extras, offers)
 
-    def _prompt(self, body: bytes, grant: Grant, ask: Ask) -> tuple[int, int]:
-        """Tokens of the prompt: the most it can have, and how many are likely."""
-        size = len(body) - ask.blob_bytes
+    def _prompt(self, exchange: Exchange, grant: Grant, ask: Ask) -> tuple[int, int]:
+        """Tokens of the prompt, with what a stored answer brings along: the most there can be, and how many are likely."""
+        size = len(exchange.arrival.body) - ask.blob_bytes
         if (prompt := grant.use_case.system_prompt) is not None:
             # the most bytes that the use case's own adds
             size += len(prompt) if prompt.isascii() else 4 * len(prompt)
         extra = ask.blobs * self._blob_tokens + (TOOL_TOKENS if ask.tools or ask.features else 0)
         # JSON never writes a text in fewer bytes than it has, so the body bounds the prompt
         input = extra + (size if self._bytes_per_token == 1 else math.ceil(size / self._bytes_per_token))
-        likely = extra - (-size // DENSE)
-        return input, min(likely, input)
+        likely = min(extra - (-size // DENSE), input)
+        if (kept := exchange.kept) is not None:
+            return input + kept.tokens, likely + kept.tokens
+        return input, likely
 
 
 def _rate_refused(exchange: Exchange, refusal: Refusal) -> Decision:

@@ -9,6 +9,8 @@ from time import perf_counter
 from types import TracebackType
 from typing import NamedTuple, Protocol
 
+from msgspec import structs
+
 from sluicegate.asking import Asking
 from sluicegate.codecs.translate import AnswerTranslator, Translation, translation
 from sluicegate.core.decision import Reason
@@ -112,6 +114,7 @@ class Opened:
         "_dialect",
         "_exchange",
         "_first",
+        "_kept",
         "_manager",
         "_target",
         "_translator",
@@ -128,6 +131,8 @@ class Opened:
         self._target: Target | None = None
         self._translator: AnswerTranslator | None = None
         self._asking = Asking(exchange, call.dialects)
+        self._kept: tuple[str, Kept] | None = None
+        """A stored answer by its id, whose tokens are not known yet."""
         self._first: Sequence[Event] = ()
         self.status = 0
         self.headers: Mapping[str, str] = {}
@@ -163,8 +168,11 @@ class Opened:
             if not answers:
                 raise UpstreamError(Reason.UPSTREAM_INVALID, "The provider did not say which answer it keeps.")
             account = "" if target.credential is None else target.credential.reference
-            kept = Kept(exchange.ask.model, target.provider, account)
+            known = not exchange.usage.estimated
+            tokens = exchange.usage.total if known else exchange.reservation.tokens
+            kept = Kept(exchange.ask.model, target.provider, account, tokens)
             await stored.keep(exchange.grant.organisation, exchange.grant.use_case.id, answers[0], kept)
+            self._kept = None if known else (answers[0], kept)
         except BaseException:
             await self.__aexit__(*exc_info())
             raise
@@ -207,6 +215,15 @@ class Opened:
         manager, self._manager = self._manager, None
         if manager is not None:
             await manager.__aexit__(kind, error, trace)
+        if self._kept is not None and kind is None:
+            await self._count(*self._kept)
+
+    async def _count(self, answer: str, kept: Kept) -> None:
+        """A stored answer is complete: note how many tokens it brings along, if its provider says so."""
+        exchange, stored = self._exchange, self._call.stored
+        if stored is not None and not exchange.usage.estimated:
+            counted = structs.replace(kept, tokens=exchange.usage.total)
+            await stored.keep(exchange.grant.organisation, exchange.grant.use_case.id, answer, counted)
 
     async def read(self) -> Sequence[Event]:
         """See core.provider.Answer."""

@@ -218,11 +218,13 @@ stored_answer = Table(
     Column("model", String(512), nullable=False),
     Column("provider", String(128), nullable=False),
     Column("account", Text, nullable=False),
+    Column("tokens", BigInteger, nullable=False),
     Column("at", Float, nullable=False),
     Index(None, "at"),
 )
 """Whose an answer is that a provider keeps, and where: the model asked for, the provider, and the reference of the
-credential it was made with. The row is durable before a client learns the answer's id."""
+credential it was made with. The row is durable before a client learns the answer's id. `tokens` are those that it
+brings along into a request that follows it."""
 
 audit_entry = Table(
     "audit_entry",

@@ -11,7 +11,7 @@ from sluicegate.settings import Settings
 from sluicegate.store import migrate
 from sluicegate.store.database import Database
 
-KEPT = Kept("gpt-test", "openai", "file:/run/key")
+KEPT = Kept("gpt-test", "openai", "file:/run/key", 1_200)
 
 
 class Now:

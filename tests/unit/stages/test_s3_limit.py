@@ -8,7 +8,7 @@ import pytest
 from sluicegate.core.decision import Reason, Verdict
 from sluicegate.core.dialect import Ask, DialectName
 from sluicegate.core.errors import GatewayError
-from sluicegate.core.exchange import Attempt, Exchange, Outcome, Spend
+from sluicegate.core.exchange import Attempt, Exchange, Kept, Outcome, Spend
 from sluicegate.core.identity import Budget, Grant, OverBudget, Period, RateLimit
 from sluicegate.core.provider import Place, Target
 from sluicegate.core.usage import Usage
@@ -366,3 +366,11 @@ async def test_what_a_call_took_of_its_target_s_limits_is_settled_with_what_was_
     asked.capacity = settled.append
     await world.settled(asked)
     assert settled == [0]
+
+
+async def test_what_a_stored_answer_brings_along_is_reserved() -> None:
+    world = World()
+    alone, following = admitted(grant()), admitted(grant())
+    following.kept = Kept("m", "p", "", 5_000)
+    tokens, nano_usd = await world.reserved(alone)
+    assert await world.reserved(following) == (tokens + 5_000, nano_usd + 5_000 * 1_000)

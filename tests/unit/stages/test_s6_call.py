@@ -574,8 +574,8 @@ class Keeping:
         self.kept.append((organisation, use_case, answer, kept))
 
 
-def storing(keeping: Keeping, body: Any, **fields: Any) -> tuple[Call, ScriptedProvider, Exchange]:
-    made, provider = stage({"*": [Script(batches=[[whole(body)]])]})
+def storing(keeping: Keeping, *answer: Event, **fields: Any) -> tuple[Call, ScriptedProvider, Exchange]:
+    made, provider = stage({"*": [Script(batches=[[event] for event in answer])]})
     spoken = {**DIALECTS, DialectName.OPENAI_RESPONSES: OpenAIResponses()}
     call = Call(
         made.providers, spoken, Standing(made.health, made.scores, made.retries, made.capacity), Bounds(), {}, keeping
@@ -583,18 +583,28 @@ def storing(keeping: Keeping, body: Any, **fields: Any) -> tuple[Call, ScriptedP
     asked = exchange(msgspec.structs.replace(A, dialects=(DialectName.OPENAI_RESPONSES,)))
     asked.dialect = spoken[DialectName.OPENAI_RESPONSES]
     asked.__dict__["document"] = {"model": "m", "input": "Hi", **fields}
+    asked.__dict__["ask"] = asked.dialect.read(asked.document)
     return call, provider, asked
 
 
 async def test_it_is_durable_whose_a_stored_answer_is_before_its_first_event_is_given() -> None:
     keeping = Keeping()
-    call, _, asked = storing(keeping, responses.response([]))
+    call, _, asked = storing(keeping, whole(responses.response([])))
     async with call.open(asked) as answer:
-        assert keeping.kept == [("o" * 32, "u" * 32, "resp_1abc2def", Kept("m", A.provider, ""))]
+        kept = Kept("m", A.provider, "", asked.usage.total)
+        assert keeping.kept == [("o" * 32, "u" * 32, "resp_1abc2def", kept)]
         assert await collect(answer)
-    call, _, asked = storing(keeping, responses.response([]), store=False)
+    call, _, asked = storing(keeping, whole(responses.response([])), store=False)
     await read(call, asked)
     assert len(keeping.kept) == 1
+
+
+async def test_a_streamed_answer_brings_along_what_it_may_have_until_it_is_complete() -> None:
+    keeping = Keeping()
+    said = [sse(event, event["type"]) for event in responses.events([responses.message("Hello")])]
+    call, _, asked = storing(keeping, *said, stream=True)
+    await read(call, asked)
+    assert [kept.tokens for _, _, _, kept in keeping.kept] == [asked.reservation.tokens, asked.usage.total]
 
 
 @pytest.mark.parametrize(
@@ -604,7 +614,7 @@ async def test_it_is_durable_whose_a_stored_answer_is_before_its_first_event_is_
 async def test_what_cannot_be_remembered_is_not_given_and_the_call_is_over(
     failure: Exception | None, body: Any, raised: type[Exception]
 ) -> None:
-    call, provider, asked = storing(Keeping(failure), body)
+    call, provider, asked = storing(Keeping(failure), whole(body))
     with pytest.raises(raised):
         async with call.open(asked):
             pass

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("model", sa.String(length=512), nullable=False),
         sa.Column("provider", sa.String(length=128), nullable=False),
         sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("tokens", sa.BigInteger(), nullable=False),
         sa.Column("at", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("use_case_id", "answer_id", name=op.f("pk_stored_answer")),
     )
