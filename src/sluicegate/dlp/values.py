@@ -12,7 +12,9 @@ Place = tuple[int, int]
 Finder = Callable[[str], Place | None]
 
 _QUOTE = r"(?:[\"'`]|&(?:quot|apos|#3[49]);)"
-_QUOTED = re.compile(rf"{_QUOTE}((?:(?!{_QUOTE})[^\\]|\\(?!\\*{_QUOTE}))*)\\*{_QUOTE}\Z")
+_QUOTED = re.compile(rf"({_QUOTE})(?P<value>(?:(?!\\*\1).)*)\\*\1\Z", re.S)
+_CLOSED = re.compile(rf"{_QUOTE}(?P<value>(?:(?!\\*{_QUOTE}).)*)\\*{_QUOTE}\Z", re.S)
+"""Where the quotes differ."""
 _OPERATOR = re.compile(r"[:?]{0,3}=+>?|:+|[=>|?]+")
 _RUN = re.compile(r"[^\s\"'`<>;,(){}\[\]\\|]+\Z")
 _NAMED = re.compile(
@@ -20,6 +22,8 @@ _NAMED = re.compile(
     r"([A-Za-z0-9_+/=.-]{16,100})\Z"
 )
 _PARAMETER = re.compile(r"&[A-Za-z_][\w.\-]{0,40}=")
+_SIGNATURE = re.compile(r"(?i)&[\w.\-]*sig(?:nature)?=")
+"""Of an address that is signed: as good as the token before it."""
 _SHORT_OPTION = re.compile(r" -[pw] ?[\"']?(\S+)\Z")
 _OPTION = re.compile(r"[ =]+[\"']?(.+)\Z")
 _SCHEME = re.compile(
@@ -34,15 +38,15 @@ _FIELD = re.compile(r"= ?([^;]+);")
 
 def assigned(text: str) -> Place | None:
     """What stands between the last quotes where the match ends with one, otherwise what follows the operator."""
-    found = _QUOTED.search(text)
-    if found is not None:
-        return found.span(1)
+    quoted = _quoted(text)
+    if quoted is not None:
+        return quoted
     run = _RUN.search(text)
     if run is None:
         return None
     operator = _OPERATOR.search(text)
     start = max(run.start(), operator.end() if operator else 0)
-    parameter = _PARAMETER.search(text, start)
+    parameter = None if _SIGNATURE.search(text, start) else _PARAMETER.search(text, start)
     return start, parameter.start() if parameter else _told(text, start)
 
 
@@ -85,12 +89,17 @@ def user_information(text: str) -> Place | None:
 
 def markup(text: str) -> Place | None:
     """The text of an element, or the value of its last attribute."""
-    return _group(_ELEMENT, text) or _group(_QUOTED, text)
+    return _group(_ELEMENT, text) or _quoted(text)
 
 
 def field(text: str) -> Place | None:
     """The first value of settings between semicolons: `Password=value;`."""
     return _group(_FIELD, text)
+
+
+def _quoted(text: str) -> Place | None:
+    found = _QUOTED.search(text) or _CLOSED.search(text)
+    return None if found is None else found.span("value")
 
 
 def _group(pattern: re.Pattern[str], text: str) -> Place | None:

@@ -102,6 +102,19 @@ def test_each_of_several_values_gives_way() -> None:
     assert redacted(twice.format(PASSWORD, PASSWORD[::-1])) == twice.format("[PASSWORD]", "[PASSWORD]")
 
 
+def test_quotes_of_another_kind_belong_to_the_value() -> None:
+    salt = "Kd7 (eYh3s;2-^wq}}tZ`r" + '"B^4/9!1=%6mX>P{85~'
+    assert redacted(f"define('NONCE_SALT',  '{salt}');") == "define('NONCE_SALT',  '[SECRET]');"
+
+
+def test_what_is_not_closed_as_it_was_opened() -> None:
+    assert redacted(f"password = \"{PASSWORD}'") == "password = \"[PASSWORD]'"
+
+
+def test_the_signature_of_an_address_gives_way_with_its_token() -> None:
+    assert redacted(f"?security_token={RANDOM}&x-signature={RANDOM[::-1]}") == "?security_token=[SECRET]"
+
+
 @pytest.mark.parametrize("name", VALUES)
 @pytest.mark.parametrize("text", ["", "x", "=", '"', "= ", "a=b;", "://@", "-u :", "password"])
 def test_places_are_within_the_match(name: str, text: str) -> None:
