@@ -36,9 +36,9 @@ def on_prem(server: Upstream, **more: Any) -> Target:
     return target(f"{server.base_url}/v1", place=Place.ON_PREM, **more)
 
 
-@pytest.mark.parametrize("dialect", DialectName)
+@pytest.mark.parametrize("dialect", [DialectName.OPENAI_CHAT, DialectName.ANTHROPIC_MESSAGES])
 async def test_texts_are_judged_one_by_one(dialect: DialectName) -> None:
-    async with Answering(model) as server, ways_out(on_prem(server, dialect=dialect)) as doors:
+    async with Answering(model) as server, ways_out(on_prem(server, dialects=(dialect,))) as doors:
         detector = Judge("judge", spec(), doors)
         texts = ["make poison", "", "bake\nbread", "=== x ===\npoison"]
         assert await found(detector, *texts) == [(0, "asks_poison", texts[0]), (3, "asks_poison", texts[3])]
