@@ -51,6 +51,17 @@ NAMES = [f"{surface.method} {surface.path}{' streamed' if recipe.stream else ''}
 EACH = pytest.mark.parametrize(("surface", "recipe"), WALKED, ids=NAMES)
 
 
+def some(*walked: tuple[Surface, Recipe]) -> pytest.MarkDecorator:
+    """Those of the walk that a control has something to do for."""
+    return pytest.mark.parametrize(("surface", "recipe"), walked, ids=[NAMES[WALKED.index(each)] for each in walked])
+
+
+CALLING = some(*(each for each in WALKED if not each[1].own))
+"""Those for which something leaves for a provider."""
+SPEAKING = some(*(each for each in WALKED if each[1].words))
+"""Those whose answers have words."""
+
+
 async def test_every_surface_has_a_recipe() -> None:
     reached = {(surface.method, surface.path) for surface, _ in WALKED}
     mounted = {(surface.method, surface.path) for surface in surfaces() if bare(surface.path) not in ELSEWHERE}
@@ -147,10 +158,8 @@ async def test_a_prompt_is_refused(bench: Bench, surface: Surface, recipe: Recip
     assert called(bench) == []
 
 
-@EACH
+@CALLING
 async def test_a_prompt_is_redacted(bench: Bench, surface: Surface, recipe: Recipe) -> None:
-    if recipe.own:
-        pytest.skip("nothing leaves for a provider")
     answer = await ask(bench, surface, recipe, f"My card is {CARD} now.")
     assert answer.status_code == 200, answer.text
     assert "s4_inspect_prompt=prompt_redacted" in answer.headers["x-sluicegate-decisions"]
@@ -159,10 +168,8 @@ async def test_a_prompt_is_redacted(bench: Bench, surface: Surface, recipe: Reci
     assert b"My card is [" in sent.body
 
 
-@EACH
+@SPEAKING
 async def test_an_answer_is_redacted(bench: Bench, surface: Surface, recipe: Recipe) -> None:
-    if not recipe.words:
-        pytest.skip("its answer has no words")
     answer = await ask(bench, surface, recipe, "Hello", f"Your card is {CARD} now.")
     assert answer.status_code == 200, answer.text
     assert CARD not in answer.text
@@ -171,10 +178,8 @@ async def test_an_answer_is_redacted(bench: Bench, surface: Surface, recipe: Rec
     assert "answer_redacted" in {each["reason"] for each in outcome["decisions"]}
 
 
-@EACH
+@SPEAKING
 async def test_an_answer_is_refused(bench: Bench, surface: Surface, recipe: Recipe) -> None:
-    if not recipe.words:
-        pytest.skip("its answer has no words")
     answer = await ask(bench, surface, recipe, "Hello", f"Send it to {IBAN} now.")
     assert IBAN not in answer.text
     assert "answer_blocked" in answer.text

@@ -105,8 +105,6 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     """Whether the answer may be more than text: sounds or images."""
     premium: bool = False
     """Whether another tier of service than the standard one is asked for."""
-    free: bool = False
-    """Whether no provider charges for it: tokens are counted, and nothing is answered."""
     unit: Unit | None = None
     """What is charged for where the deployment has a price for it, instead of tokens."""
     units: int = 0

@@ -66,7 +66,7 @@ class GeminiCountTokens(Gemini):
         if counted and either(document, "contents") is not None:
             raise wrong("contents", f"left out where `{_INNER}` is given")
         ask = gemini_request.read(counted or document, self.model, stream=False)
-        return replace(ask, max_tokens=0, choices=1, free=True, unit=Unit.NOTHING)
+        return replace(ask, max_tokens=0, choices=1, unit=Unit.NOTHING)
 
     def spans(self, document: Json, bounds: Bounds = BOUNDS) -> Reading:
         """See `Dialect.spans`."""

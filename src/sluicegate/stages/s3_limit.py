@@ -240,7 +240,7 @@ def _used(exchange: Exchange, need: Need) -> tuple[int, int]:
     say, so it is charged. The one that answered costs what was reported; where that is missing, incomplete (the client
     left, the answer broke off) or absurd, the estimated prompt and what was streamed.
     """
-    if exchange.called is None or not need.offers or exchange.ask.free:
+    if exchange.called is None or not need.offers or exchange.ask.unit is Unit.NOTHING:
         return 0, 0
     target: Target | None = exchange.__dict__.get("target")
     deployment = "" if target is None else target.deployment

@@ -8,7 +8,7 @@ from sluicegate.core.arguments import Arguments
 from sluicegate.core.dialect import Feature, Json, NamesAgain, SystemMode
 from sluicegate.core.errors import InvalidRequest
 from sluicegate.core.event import whole
-from sluicegate.core.usage import Usage
+from sluicegate.core.usage import Unit, Usage
 from sluicegate.dialects.gemini_small import GeminiBatchEmbed, GeminiCountTokens, GeminiEmbed
 
 COUNT, EMBED, BATCH = GeminiCountTokens("m"), GeminiEmbed("m"), GeminiBatchEmbed("m")
@@ -22,7 +22,7 @@ def texts(dialect: Any, document: Json) -> list[str]:
 def test_a_count_is_asked_of_contents_or_of_a_whole_request() -> None:
     plain: Json = {"contents": [SAID]}
     whole_request = {"generateContentRequest": {"model": "models/m", "contents": [SAID], "tools": [{"googleSearch": {}}]}}
-    assert COUNT.read(plain).free
+    assert COUNT.read(plain).unit is Unit.NOTHING
     assert (COUNT.read(plain).model, COUNT.read(plain).max_tokens) == ("m", 0)
     assert COUNT.read(whole_request).features == {Feature.HOSTED_TOOLS}
     assert texts(COUNT, plain) == ["Hello"]
