@@ -5,10 +5,10 @@ that holds one is refused, not cut.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from sluicegate.codecs.conversation import (
-    Accumulator,
     Answer,
     Argued,
     Broken,
@@ -26,9 +26,10 @@ from sluicegate.codecs.conversation import (
     Thought,
 )
 from sluicegate.codecs.events import counted, document_of, invalid, message_of
+from sluicegate.codecs.gathered import Gathered
 from sluicegate.codecs.reading import arguments_object, arguments_text
 from sluicegate.core.dialect import Json
-from sluicegate.core.event import Event, sse, whole
+from sluicegate.core.event import Event, sse
 from sluicegate.core.usage import Usage
 
 _STOPS = {
@@ -302,25 +303,6 @@ class StreamEncoder:
         out.append(sse({"type": "message_stop"}, "message_stop"))
 
 
-class WholeEncoder:
-    """Deltas in, one `message` body out once the answer is over."""
-
-    def __init__(self) -> None:
-        self._accumulator = Accumulator()
-
-    def feed(self, deltas: Iterable[Delta]) -> list[Event]:
-        """Nothing until the end."""
-        out: list[Event] = []
-        for delta in deltas:
-            if isinstance(delta, Ended):
-                out.append(whole(encode(self._accumulator.answer())))
-            elif isinstance(delta, Broken):
-                raise invalid()
-            else:
-                self._accumulator.feed((delta,))
-        return out
-
-
 def encode(answer: Answer) -> Json:
     """The body that says `answer`.
 
@@ -349,3 +331,7 @@ def encode(answer: Answer) -> Json:
     body["stop_sequence"] = answer.sequence
     body["usage"] = encode_usage(answer.usage or Usage())
     return body
+
+
+WholeEncoder = partial(Gathered, encode)
+"""Deltas in, one `message` body out once the answer is over."""

@@ -6,10 +6,10 @@ makes the answer unreadable: it is refused, not cut.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from sluicegate.codecs.conversation import (
-    Accumulator,
     Answer,
     Argued,
     Broken,
@@ -27,9 +27,10 @@ from sluicegate.codecs.conversation import (
     Thought,
 )
 from sluicegate.codecs.events import counted, document_of, invalid
+from sluicegate.codecs.gathered import Gathered
 from sluicegate.codecs.reading import arguments_object, arguments_text
 from sluicegate.core.dialect import Json
-from sluicegate.core.event import Event, sse, whole
+from sluicegate.core.event import Event, sse
 from sluicegate.core.usage import Usage
 
 _STOPS = {
@@ -236,25 +237,6 @@ class StreamEncoder:
         out.append(sse({"contentBlockDelta": {"contentBlockIndex": index, "delta": delta}}))
 
 
-class WholeEncoder:
-    """Deltas in, one body out once the answer is over."""
-
-    def __init__(self) -> None:
-        self._accumulator = Accumulator()
-
-    def feed(self, deltas: Iterable[Delta]) -> list[Event]:
-        """Nothing until the end."""
-        out: list[Event] = []
-        for delta in deltas:
-            if isinstance(delta, Ended):
-                out.append(whole(encode(self._accumulator.answer())))
-            elif isinstance(delta, Broken):
-                raise invalid()
-            else:
-                self._accumulator.feed((delta,))
-        return out
-
-
 def encode(answer: Answer) -> Json:
     """The body that says `answer`. Raises UpstreamError where a call's arguments are no object, unless it was cut off."""
     content: list[Json] = []
@@ -274,6 +256,10 @@ def encode(answer: Answer) -> Json:
     message = {"role": "assistant", "content": content}
     usage = encode_usage(answer.usage or Usage())
     return {"output": {"message": message}, **stopped, "usage": usage, "metrics": {"latencyMs": 0}}
+
+
+WholeEncoder = partial(Gathered, encode)
+"""Deltas in, one body out once the answer is over."""
 
 
 def _stopped(finished: Finished, known: Stop) -> Json:

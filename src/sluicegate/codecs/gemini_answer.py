@@ -6,11 +6,11 @@ a search) is left out.
 """
 
 from collections.abc import Iterable
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
 from sluicegate.codecs.conversation import (
-    Accumulator,
     Answer,
     Argued,
     Broken,
@@ -28,9 +28,10 @@ from sluicegate.codecs.conversation import (
     Thought,
 )
 from sluicegate.codecs.events import counted, document_of, invalid, message_of
+from sluicegate.codecs.gathered import Gathered
 from sluicegate.codecs.reading import arguments_object, arguments_text
 from sluicegate.core.dialect import Json
-from sluicegate.core.event import Event, sse, whole
+from sluicegate.core.event import Event, sse
 from sluicegate.core.usage import Usage
 
 _STOPS = {
@@ -253,25 +254,6 @@ def _encode_call(call: Called, text: str, *, cut: bool) -> Json:
     return part
 
 
-class WholeEncoder:
-    """Deltas in, one body out once the answer is over."""
-
-    def __init__(self) -> None:
-        self._accumulator = Accumulator()
-
-    def feed(self, deltas: Iterable[Delta]) -> list[Event]:
-        """Nothing until the end."""
-        out: list[Event] = []
-        for delta in deltas:
-            if isinstance(delta, Ended):
-                out.append(whole(encode(self._accumulator.answer())))
-            elif isinstance(delta, Broken):
-                raise invalid()
-            else:
-                self._accumulator.feed((delta,))
-        return out
-
-
 def encode(answer: Answer) -> Json:
     """The body that says `answer`. Raises UpstreamError where a call's arguments are no object, unless it was cut off."""
     parts: list[Json] = []
@@ -287,3 +269,7 @@ def encode(answer: Answer) -> Json:
         parts.append({"text": answer.refusal})
     stop = Stop.REFUSED if answer.refusal else answer.stop
     return _response(Start(answer.id, answer.model), parts or [{"text": ""}], answer.usage, _REASONS[stop])
+
+
+WholeEncoder = partial(Gathered, encode)
+"""Deltas in, one body out once the answer is over."""

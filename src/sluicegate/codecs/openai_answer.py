@@ -4,10 +4,10 @@ Source: `ChatCompletion` and `ChatCompletionChunk` of openai-python, and `reason
 """
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from sluicegate.codecs.conversation import (
-    Accumulator,
     Answer,
     Argued,
     Broken,
@@ -26,8 +26,9 @@ from sluicegate.codecs.conversation import (
     ToolCall,
 )
 from sluicegate.codecs.events import counted, document_of, invalid, message_of
+from sluicegate.codecs.gathered import Gathered
 from sluicegate.core.dialect import Json
-from sluicegate.core.event import Event, frame, sse, whole
+from sluicegate.core.event import Event, frame, sse
 from sluicegate.core.usage import Usage
 
 _STOPS = {
@@ -206,25 +207,6 @@ class StreamEncoder:
         return sse({**self._head(), "choices": [choice]})
 
 
-class WholeEncoder:
-    """Deltas in, one `chat.completion` body out once the answer is over."""
-
-    def __init__(self) -> None:
-        self._accumulator = Accumulator()
-
-    def feed(self, deltas: Iterable[Delta]) -> list[Event]:
-        """Nothing until the end."""
-        out: list[Event] = []
-        for delta in deltas:
-            if isinstance(delta, Ended):
-                out.append(whole(encode(self._accumulator.answer())))
-            elif isinstance(delta, Broken):
-                raise invalid()
-            else:
-                self._accumulator.feed((delta,))
-        return out
-
-
 def encode(answer: Answer) -> Json:
     """The body that says `answer`."""
     said = "".join(part.text for part in answer.parts if isinstance(part, Text))
@@ -253,3 +235,7 @@ def encode(answer: Answer) -> Json:
     if answer.usage is not None:
         body["usage"] = encode_usage(answer.usage)
     return body
+
+
+WholeEncoder = partial(Gathered, encode)
+"""Deltas in, one `chat.completion` body out once the answer is over."""

@@ -4,6 +4,7 @@ What is asked stands in the path and the query; what is answered is the gateway'
 gave. A list tells the models of the caller's use case and no others.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -40,7 +41,7 @@ class Shown(Protocol):
         """Seconds since the epoch."""
 
 
-class Models(Plain):
+class Models(Plain, ABC):
     """What the forms share. All that the query says is governed, and the model's name."""
 
     rules: Mapping[str, Rule] = {MODEL: text}
@@ -53,13 +54,13 @@ class Models(Plain):
         """The gateway's own words."""
         return []
 
+    @abstractmethod
     def one(self, model: Shown) -> Json:
         """The answer about one model."""
-        raise NotImplementedError
 
+    @abstractmethod
     def page(self, models: Sequence[Shown], document: Json) -> Json:
         """The answer that lists `models`, or the page of them that is asked for. Raises InvalidRequest."""
-        raise NotImplementedError
 
 
 class OpenAIModels(Models):
