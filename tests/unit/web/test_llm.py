@@ -240,7 +240,7 @@ async def test_what_is_asked_for_goes_on_and_what_came_twice_is_joined() -> None
 
 
 def test_every_header_that_is_asked_for_is_named() -> None:
-    assert set(ASKED) == {*credentials.HEADERS, *ClientHeader, SESSION_HEADER, "user-agent", "traceparent"}
+    assert set(ASKED) == {*credentials.HEADERS, *ClientHeader, SESSION_HEADER, "user-agent", "traceparent", "cache-control"}
     assert {"authorization", *credentials.PLAIN, *credentials.OWN} == set(credentials.HEADERS)
 
 
